@@ -1,0 +1,1 @@
+"""Measuring detectors: metrics with honest intervals, baselines that see no face, protocols."""
