@@ -1,0 +1,144 @@
+"""From a finished run to a bundle: the ONNX graph, checked against torch, and its card."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from unmask.errors import LabError
+from unmask.lab.method import Method, Recipe, Train, build, cards
+from unmask.lab.train import load_best
+
+TOLERANCE = 1e-4
+
+
+def export(run: Path, out: Path, data_root: Path | None = None, cache: Path | None = None) -> Path:
+    """Turn a run into a bundle folder.
+
+    Args:
+        run: Folder written by `unmask.lab.train.train`.
+        out: The bundle's folder, made when missing.
+        data_root: When given, the method calibrates itself on its validation data.
+        cache: As in training.
+
+    Returns:
+        `out`.
+
+    Raises:
+        LabError: `export_mismatch` when ONNX Runtime and torch disagree by more than 1e-4.
+    """
+    values = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    recipe = Recipe(**(values | {"train": Train(**values["train"])}))
+    method = build(recipe.method, recipe.config)
+    network = load_best(method, run)
+    graph = method.graph(network).eval()
+    out.mkdir(parents=True, exist_ok=True)
+    model = out / "model.onnx"
+    size = method.crop()["size"]
+    write_onnx(graph, model, (size[0], size[1]), list(method.outputs().values()))
+    compare(graph, model, (size[0], size[1]))
+    measured = _measure(method, network, recipe, data_root, cache) if data_root else {}
+    card = make_card(recipe, method, model) | measured
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    (out / "card.json").write_text(text + "\n", encoding="utf-8")
+    return out
+
+
+def write_onnx(graph: nn.Module, path: Path, size: tuple[int, int], outputs: list[str]) -> None:
+    """Write one self-contained file; batch, height and width stay free where the graph allows."""
+    example = torch.zeros(2, 3, *size)
+    axes = {0: "n", 2: "height", 3: "width"}
+    with torch.no_grad():
+        torch.onnx.export(
+            graph,
+            (example,),
+            str(path),
+            input_names=["image"],
+            output_names=outputs,
+            dynamic_axes={"image": axes} | {name: {0: "n"} for name in outputs},
+            opset_version=17,
+            dynamo=False,
+        )
+
+
+def compare(graph: nn.Module, path: Path, size: tuple[int, int]) -> float:
+    """Largest difference between torch and ONNX Runtime on random pictures, at two batch sizes.
+
+    Raises:
+        LabError: `export_mismatch` above 1e-4.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for count in (1, 3):
+        image = torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(count))
+        with torch.no_grad():
+            expected = graph(image)
+        actual = session.run(None, {"image": image.numpy()})
+        for wanted, got in zip(expected, actual, strict=True):
+            worst = max(worst, float(np.abs(wanted.numpy() - got).max()))
+    if worst > TOLERANCE:
+        raise LabError("export_mismatch", f"torch and ONNX Runtime differ by {worst:.2g}")
+    return worst
+
+
+def make_card(recipe: Recipe, method: Method, model: Path) -> dict[str, Any]:
+    """Everything about a bundle that needs no measuring."""
+    data = model.read_bytes()
+    task = cards().get(recipe.method, {}).get("task", "other")
+    return {
+        "schema": "unmask.card/1",
+        "name": recipe.name,
+        "version": recipe.version,
+        "task": task,
+        "method": recipe.method,
+        "title": recipe.title,
+        "description": recipe.description,
+        "licence": recipe.licence,
+        "model": {
+            "file": model.name,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+        },
+        "crop": method.crop(),
+        "outputs": method.outputs(),
+        "training_data": recipe.training_data,
+        "results": [],
+        "limits": recipe.limits,
+        "recipe": recipe.file,
+        "options": method.card_options(),
+    }
+
+
+def _measure(
+    method: Method, network: nn.Module, recipe: Recipe, root: Path, cache: Path | None
+) -> dict[str, Any]:
+    data = method.data(root, cache or Path(".cache"), recipe.seed)
+    batches: DataLoader[Any] = DataLoader(data.val, batch_size=recipe.train.batch)
+    with torch.no_grad():
+        return method.calibrate(network, data, batches)
+
+
+def main() -> None:
+    """Export from the shell: `python -m unmask.lab.export RUN --out FOLDER [--data ROOT]`."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--cache", type=Path)
+    arguments = parser.parse_args()
+    print(export(arguments.run, arguments.out, arguments.data, arguments.cache))
+
+
+if __name__ == "__main__":
+    main()

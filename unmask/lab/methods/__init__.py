@@ -1,0 +1,1 @@
+"""The methods: one paper, one file. They are found by walking this folder."""

@@ -1,0 +1,263 @@
+"""The training loop: seeded, resumable, logged, stopped early, the same for every method.
+
+A run is a folder: `recipe.json` as used, `last.pt` with everything needed to go on,
+`best.safetensors` with the averaged weights of the best validation, `log.jsonl` and TensorBoard
+events in `board/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import DataLoader, RandomSampler
+
+from unmask.errors import LabError
+from unmask.lab.method import Batch, Method, Recipe, Train, build, read_recipe
+
+
+def train(
+    recipe: Recipe, data_root: Path, out: Path, cache: Path | None = None
+) -> dict[str, float]:
+    """Train a recipe's method; goes on where an earlier, interrupted run in `out` stood.
+
+    Args:
+        recipe: What to train and how.
+        data_root: Folder of the data set that the method reads.
+        out: The run's folder, made when missing.
+        cache: Where slow preparation is kept between runs; `.cache` by default.
+
+    Returns:
+        The measures of the best validation.
+
+    Raises:
+        LabError: `data_missing`, `weights_missing`, or `bad_recipe` when `out` holds another run.
+    """
+    set_seed(recipe.seed)
+    if recipe.train.threads:
+        torch.set_num_threads(recipe.train.threads)
+    method = build(recipe.method, recipe.config)
+    _claim(out, recipe)
+    data = method.data(data_root, cache or Path(".cache"), recipe.seed)
+    run = _Run(recipe.train, method, out, recipe.seed)
+    sampler = RandomSampler(data.train, generator=torch.Generator().manual_seed(recipe.seed))  # type: ignore[arg-type]
+    loader = _loader(data.train, recipe.train, sampler=sampler, drop_last=True)
+    held_out = _loader(data.val, recipe.train)
+    return run.go(loader, held_out)
+
+
+def _loader(dataset: Any, settings: Train, **options: Any) -> DataLoader[Any]:
+    return DataLoader(
+        dataset,
+        batch_size=settings.batch,
+        num_workers=settings.workers,
+        prefetch_factor=4 if settings.workers else None,
+        worker_init_fn=_single_thread,
+        **options,
+    )
+
+
+def _single_thread(_: int) -> None:
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    note = out / "recipe.json"
+    text = json.dumps(dataclasses.asdict(recipe), indent=1, sort_keys=True)
+    if note.exists() and note.read_text(encoding="utf-8") != text:
+        raise LabError("bad_recipe", f"{out} holds a run of another recipe; choose another folder")
+    note.write_text(text, encoding="utf-8")
+
+
+class _Run:
+    """State of one training: networks, optimiser, schedule, log."""
+
+    def __init__(self, settings: Train, method: Method, out: Path, seed: int) -> None:
+        self.settings, self.method, self.out, self.seed = settings, method, out, seed
+        precision = "no" if settings.precision == "fp32" else settings.precision
+        self.accelerator = Accelerator(mixed_precision=precision)
+        network = method.network()
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        groups = method.groups(network, settings.lr)
+        optimiser = torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
+        self.network, self.optimiser = self.accelerator.prepare(network, optimiser)
+        self.schedule = schedule
+        self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        self.step, self.best, self.stale = 0, -math.inf, 0
+        self.measures: dict[str, float] = {}
+        self.log = _Log(out)
+        self._resume()
+
+    def _rate(self, step: int) -> float:
+        warmup, steps = self.settings.warmup, self.settings.steps
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
+
+    def go(self, loader: DataLoader[Any], held_out: DataLoader[Any]) -> dict[str, float]:
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            disable=not sys.stderr.isatty(),
+        )
+        with progress:
+            bar = progress.add_task("training", total=self.settings.steps, completed=self.step)
+            for batch in self._batches(loader):
+                self._learn(batch)
+                progress.update(bar, completed=self.step)
+                due = self.step % self.settings.validate_every == 0
+                if due or self.step == self.settings.steps:
+                    self._validate(held_out)
+                    if self.settings.patience and self.stale >= self.settings.patience:
+                        break
+        return self.measures
+
+    def _batches(self, loader: DataLoader[Any]) -> Iterator[Batch]:
+        """Batches from the current step on; an epoch begun before a restart begins anew."""
+        epoch = self.step // max(1, len(loader))
+        while self.step < self.settings.steps:
+            if hasattr(loader.dataset, "set_epoch"):
+                loader.dataset.set_epoch(epoch)
+            loader.sampler.generator.manual_seed(self.seed + epoch)  # type: ignore[attr-defined]
+            for batch in loader:
+                if self.step >= self.settings.steps:
+                    return
+                yield batch
+            epoch += 1
+
+    def _learn(self, batch: Batch) -> None:
+        started = time.perf_counter()
+        self.network.train()
+        with self.accelerator.autocast():
+            parts = self.method.loss(self.network, batch)
+        self.accelerator.backward(parts["loss"])
+        if self.settings.clip:
+            self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        self.optimiser.step()
+        self.schedule.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        self._follow()
+        if self.step % 20 == 0 or self.step == 1:
+            values = {name: float(value.detach()) for name, value in parts.items()}
+            seconds = time.perf_counter() - started
+            rate = self.optimiser.param_groups[0]["lr"]
+            self.log.write("train", self.step, values | {"seconds": seconds, "lr": rate})
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged weights; early on they follow faster, so that they are never stale."""
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
+        source = self.accelerator.unwrap_model(self.network).state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.lerp_(source[name].to(value.dtype), 1 - decay)
+            else:
+                value.copy_(source[name])
+
+    def _validate(self, held_out: DataLoader[Any]) -> None:
+        self.average.eval()
+        with torch.no_grad(), self.accelerator.autocast():
+            measures = self.method.evaluate(self.average, held_out)
+        self.log.write("val", self.step, measures)
+        watch = self.settings.watch
+        value = -measures[watch[1:]] if watch.startswith("-") else measures[watch]
+        if value > self.best:
+            self.best, self.stale, self.measures = value, 0, measures
+            _save(self.average, self.out / "best.safetensors")
+        else:
+            self.stale += 1
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Write beside and swap in, so that a kill at any moment leaves a whole checkpoint."""
+        state = {
+            "network": self.accelerator.unwrap_model(self.network).state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "progress": [self.step, self.best, self.stale],
+            "measures": self.measures,
+        }
+        temporary = self.out / "last.part"
+        torch.save(state, temporary)
+        os.replace(temporary, self.out / "last.pt")
+
+    def _resume(self) -> None:
+        path = self.out / "last.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.step, self.best, self.stale = state["progress"]
+        self.measures = state["measures"]
+
+
+class _Log:
+    """One JSON line and one TensorBoard point per event."""
+
+    def __init__(self, out: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.stream = (out / "log.jsonl").open("a", encoding="utf-8")
+        self.board = SummaryWriter(str(out / "board"))
+
+    def write(self, kind: str, step: int, values: dict[str, float]) -> None:
+        shown = {name: round(value, 6) for name, value in values.items()}
+        print(json.dumps({"kind": kind, "step": step, **shown}), file=self.stream, flush=True)
+        for name, value in values.items():
+            self.board.add_scalar(f"{kind}/{name}", value, step)
+
+
+def _save(network: nn.Module, path: Path) -> None:
+    temporary = path.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, temporary)
+    os.replace(temporary, path)
+
+
+def load_best(method: Method, run: Path) -> nn.Module:
+    """A run's best network, on the CPU and in evaluation mode."""
+    network = method.network()
+    network.load_state_dict(load_file(run / "best.safetensors"))
+    return network.eval()
+
+
+def main() -> None:
+    """Train from the shell: `python -m unmask.lab.train RECIPE --data ROOT --out RUN`."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("recipe")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path)
+    arguments = parser.parse_args()
+    recipe = read_recipe(arguments.recipe)
+    print(json.dumps(train(recipe, arguments.data, arguments.out, arguments.cache)))
+
+
+if __name__ == "__main__":
+    main()
