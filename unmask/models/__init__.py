@@ -1,0 +1,1 @@
+"""The bundles that come with the package: one folder each, `model.onnx` and `card.json`."""
