@@ -1,0 +1,46 @@
+# Every target makes the environment it needs; PYTHON is the only thing that must exist beforehand.
+PYTHON ?= python3
+PIP = bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test lint speed samples golden clean
+
+help:
+	@echo "make demo     check the shipped samples with the runtime alone and show what was found"
+	@echo "make test     the test suite with the runtime's line coverage"
+	@echo "make lint     ruff and mypy --strict"
+	@echo "make speed    photos and video seconds per second, memory, cold start, installed size"
+	@echo "make samples  make the shipped samples again (same seed, same files)"
+	@echo "make golden   record the samples' scores anew, after a model was changed on purpose"
+
+demo: .venv/ready
+	.venv/bin/python examples/demo.py --out demo
+
+test: .venv-lab/ready
+	.venv-lab/bin/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+lint: .venv-lab/ready
+	.venv-lab/bin/ruff check .
+	.venv-lab/bin/ruff format --check .
+	.venv-lab/bin/mypy
+
+speed: .venv-lab/ready
+	.venv-lab/bin/python benchmarks/speed.py --out speed.json
+
+samples: .venv-lab/ready
+	.venv-lab/bin/python examples/make_samples.py
+
+golden: .venv/ready
+	.venv/bin/python -m unmask doctor --update-golden
+
+clean:
+	rm -rf .venv .venv-lab demo speed.json .coverage
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/$(PIP) -e .
+	touch $@
+
+.venv-lab/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-lab
+	.venv-lab/$(PIP) -e '.[lab,dev]'
+	touch $@

@@ -1,0 +1,44 @@
+"""Progress on stderr: a bar for a person, nothing for a pipe, one closing line for both."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def followed(items: Iterable[T], total: int | None, unit: str) -> Iterator[T]:
+    """The same items, while stderr tells how many are done, at which rate and for how long yet.
+
+    Args:
+        items: Whatever the command works through.
+        total: How many there will be, or `None` when that is not known.
+        unit: What one of them is called in the closing line.
+
+    Yields:
+        Each item, unchanged.
+    """
+    start, done = time.monotonic(), 0
+    for item in _bar(items, total) if sys.stderr.isatty() else items:
+        done += 1
+        yield item
+    seconds = max(time.monotonic() - start, 1e-9)
+    print(f"{done} {unit} in {seconds:.1f} s ({done / seconds:.1f}/s)", file=sys.stderr)
+
+
+def _bar(items: Iterable[T], total: int | None) -> Iterator[T]:
+    """The items under a bar; rich is imported here, where it is sure to be needed."""
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.speed:.1f}/s"),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield from bar.track(items, total=total)

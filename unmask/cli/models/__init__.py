@@ -1,0 +1,1 @@
+"""List, look at, verify, import and fetch detectors and other models."""
