@@ -50,7 +50,11 @@ class Method(ABC):
 
     @abstractmethod
     def network(self) -> nn.Module:
-        """A fresh network, initialised as the method wants it."""
+        """A fresh network with random weights."""
+
+    def initialise(self, network: nn.Module, data: Data) -> None:
+        """Give a fresh network the weights that training starts from; random ones by default."""
+        return
 
     @abstractmethod
     def data(self, root: Path, cache: Path, seed: int) -> Data:

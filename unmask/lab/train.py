@@ -28,7 +28,7 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
 
 from unmask.errors import LabError
-from unmask.lab.method import Batch, Method, Recipe, Train, build, read_recipe
+from unmask.lab.method import Batch, Data, Method, Recipe, Train, build, read_recipe
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
     method = build(recipe.method, recipe.config)
     _claim(out, recipe)
     data = method.data(data_root, cache or Path(".cache"), recipe.seed)
-    run = _Run(recipe.train, method, out, recipe.seed)
+    run = _Run(recipe.train, method, data, out, recipe.seed)
     sampler = RandomSampler(data.train, generator=torch.Generator().manual_seed(recipe.seed))  # type: ignore[arg-type]
     loader = _loader(data.train, recipe.train, sampler=sampler, drop_last=True)
     held_out = _loader(data.val, recipe.train)
@@ -91,11 +91,13 @@ def _claim(out: Path, recipe: Recipe) -> None:
 class _Run:
     """State of one training: networks, optimiser, schedule, log."""
 
-    def __init__(self, settings: Train, method: Method, out: Path, seed: int) -> None:
+    def __init__(self, settings: Train, method: Method, data: Data, out: Path, seed: int) -> None:
         self.settings, self.method, self.out, self.seed = settings, method, out, seed
         precision = "no" if settings.precision == "fp32" else settings.precision
         self.accelerator = Accelerator(mixed_precision=precision)
         network = method.network()
+        if not (out / "last.pt").exists():
+            method.initialise(network, data)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = method.groups(network, settings.lr)
         optimiser = torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
