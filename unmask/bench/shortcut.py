@@ -1,0 +1,127 @@
+"""A classifier that sees no face: what a detector's number has to be read against.
+
+Two sources of photos can nearly always be told apart by size, compression, sharpness or colour
+alone. Trained and tested on the very split of a detector, this baseline says how much of a score
+such cues could explain; a detector that does not beat it has shown nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from sklearn.ensemble import ExtraTreesClassifier
+
+from unmask.types import Pixels
+
+BINS = 24
+"""Rings of the spectrum between its centre and half the sampling rate."""
+SIDE = 256
+"""Pixels of the middle whose spectrum is taken; smaller pictures are taken whole."""
+Floats = npt.NDArray[np.float64]
+
+
+def features(data: bytes) -> Floats:
+    """Everything the baseline may know of a picture file.
+
+    Args:
+        data: Bytes of an image file.
+
+    Returns:
+        Shape (n,): width and height (log), the JPEG luminance and chrominance tables (zeros when
+        it is no JPEG), mean colour, `BINS` values of the radially averaged log spectrum.
+
+    Example:
+        >>> stream = io.BytesIO()
+        >>> Image.new("RGB", (64, 48), "grey").save(stream, "PNG")
+        >>> features(stream.getvalue()).shape
+        (157,)
+    """
+    with Image.open(io.BytesIO(data)) as picture:
+        tables = getattr(picture, "quantization", None) or {}
+        pixels = np.asarray(picture.convert("RGB"))
+    return np.concatenate([_size(pixels), _tables(tables), pixel_features(pixels)])
+
+
+def pixel_features(pixels: Pixels) -> Floats:
+    """Mean colour and spectrum: what is left when there is no file, as for a crop.
+
+    Example:
+        >>> pixel_features(np.full((32, 32, 3), 51, np.uint8))[:3].tolist()
+        [0.2, 0.2, 0.2]
+    """
+    return np.concatenate([pixels.mean((0, 1)) / 255, spectrum(pixels)])
+
+
+def spectrum(pixels: Pixels) -> Floats:
+    """Radially averaged log magnitude of the windowed middle of a picture; shape (`BINS`,).
+
+    Frequencies are in cycles per pixel, so pictures of different sizes are comparable.
+
+    Example:
+        >>> spectrum(np.zeros((40, 40, 3), np.uint8)).shape
+        (24,)
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    height, width = (min(SIDE, side) for side in grey.shape)
+    top, left = (grey.shape[0] - height) // 2, (grey.shape[1] - width) // 2
+    grey = grey[top : top + height, left : left + width]
+    taper = np.outer(np.hanning(height), np.hanning(width))
+    energy = np.abs(np.fft.fft2((grey - grey.mean()) * taper)) / max(float(taper.sum()), 1.0)
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
+    ring = np.minimum((radius * 2 * BINS).astype(int), BINS - 1).ravel()
+    count = np.maximum(np.bincount(ring, minlength=BINS), 1)
+    return np.bincount(ring, np.log(energy + 1e-3).ravel(), minlength=BINS) / count
+
+
+class Shortcut:
+    """The baseline: many shallow random trees over `features`.
+
+    Attributes:
+        seed: Same seed, same trees.
+
+    Example:
+        >>> rows = np.array([[0.0], [0.1], [0.9], [1.0]] * 5)
+        >>> baseline = Shortcut().fit(rows, [0, 0, 1, 1] * 5)
+        >>> bool(baseline.score([[1.0]])[0] > baseline.score([[0.0]])[0])
+        True
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self._trees = ExtraTreesClassifier(
+            400, min_samples_leaf=2, class_weight="balanced", random_state=seed
+        )
+
+    def fit(self, rows: npt.ArrayLike, labels: Sequence[int]) -> Shortcut:
+        """Learn from features, shape (n, k), and labels (1 manipulated); returns itself."""
+        self._trees.fit(np.asarray(rows), np.asarray(labels))
+        return self
+
+    def score(self, rows: npt.ArrayLike) -> Floats:
+        """Shape (n, k) to (n,): share of the trees' votes for "manipulated"."""
+        return np.asarray(self._trees.predict_proba(np.asarray(rows))[:, 1], np.float64)
+
+
+def read(paths: Sequence[Path]) -> Floats:
+    """Features of many files, shape (n, k).
+
+    Example:
+        >>> read([]).shape
+        (0,)
+    """
+    return np.array([features(path.read_bytes()) for path in paths])
+
+
+def _size(pixels: Pixels) -> Floats:
+    return np.log(np.array(pixels.shape[1::-1], np.float64))
+
+
+def _tables(tables: dict[int, list[int]]) -> Floats:
+    flat = [np.asarray(tables.get(index, [0] * 64), np.float64) for index in (0, 1)]
+    return np.log1p(np.concatenate(flat))
