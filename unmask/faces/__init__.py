@@ -1,0 +1,1 @@
+"""Faces: find them, cut them out, follow them, and say how well each can be judged."""
