@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -61,13 +61,16 @@ class FaceCache:
     """The largest face of every photo among the samples; photos without one are counted."""
 
     def __init__(
-        self, samples: Sequence[Sample], folder: Path, finder: FindsFaces, locator: Locates
+        self,
+        samples: Sequence[Sample],
+        folder: Path,
+        experts: Callable[[], tuple[FindsFaces, Locates]],
     ) -> None:
-        """Open the cache for exactly these samples, filling it first when it is not there."""
+        """Open the cache for exactly these samples; `experts` are asked only when it is empty."""
         key = hashlib.sha256(json.dumps([str(s.path) for s in samples]).encode()).hexdigest()[:16]
         self.folder = folder / f"faces-{key}"
         if not (self.folder / "index.json").exists():
-            _fill(self.folder, samples, finder, locator)
+            _fill(self.folder, samples, *experts())
         index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
         self.rows, self.missed = index["rows"], index["missed"]
         self.samples = samples

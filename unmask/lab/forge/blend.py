@@ -55,10 +55,8 @@ def self_blend(pixels: Pixels, landmarks: Points, rng: Rng) -> tuple[Pixels, Pla
 
 def mix(source: Pixels, target: Pixels, mask: Plane, rng: Rng) -> Pixels:
     """The source through the mask onto the target, now and then half transparent."""
-    mask = mask * rng.choice((0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0))
-    weight = mask[..., None]
-    mixed = source * weight + target * (1 - weight)
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    weight = mask * np.float32(rng.choice((0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)))
+    return np.asarray(cv2.blendLinear(source, target, weight, 1 - weight), np.uint8)
 
 
 def region(landmarks: Points, shape: tuple[int, ...], rng: Rng) -> Plane:
@@ -170,13 +168,14 @@ def restyle(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def recolour(pixels: Pixels, rng: Rng) -> Pixels:
-    """Shift of hue, saturation and brightness, and of each colour on its own."""
-    values = pixels.astype(np.float32)
-    values += rng.uniform(-10, 10, 3)
-    grey = values.mean(-1, keepdims=True)
-    values = grey + (values - grey) * rng.uniform(0.8, 1.2)
-    values = (values - values.mean()) * rng.uniform(0.9, 1.1) + values.mean() + rng.uniform(-12, 12)
-    return np.clip(values, 0, 255).astype(np.uint8)
+    """Other saturation, contrast and brightness, and a shift of each colour: one linear map."""
+    saturation, contrast = rng.uniform(0.8, 1.2), rng.uniform(0.9, 1.1)
+    colours = saturation * np.eye(3) + (1 - saturation) / 3
+    mean = np.asarray(cv2.mean(pixels)[:3])
+    shift = rng.uniform(-10, 10, 3) + rng.uniform(-12, 12)
+    offset = mean + shift - contrast * colours @ mean
+    matrix = np.column_stack([contrast * colours, offset])
+    return np.asarray(cv2.transform(pixels, matrix), np.uint8)
 
 
 def resample(pixels: Pixels, rng: Rng) -> Pixels:

@@ -90,11 +90,11 @@ def noise(pixels: Pixels, rng: Rng, force: float) -> Pixels:
     height, width = pixels.shape[:2]
     channels = 3 if rng.random() < 0.5 else 1
     grain = rng.standard_normal((height, width, channels), dtype=np.float32)
-    sigma = rng.uniform(0.5, 1.0 + 9.0 * force)
-    signal = pixels.astype(np.float32)
+    grain *= np.float32(rng.uniform(0.5, 1.0 + 9.0 * force))
     if rng.random() < 0.5:
-        grain = grain * np.sqrt(signal.mean(-1, keepdims=True) / 128)
-    return np.clip(signal + grain * sigma, 0, 255).astype(np.uint8)
+        grain *= np.sqrt(np.arange(256, dtype=np.float32) / 128)[pixels[..., 1:2]]
+    grain = grain if channels == 3 else cv2.merge([grain] * 3)
+    return np.asarray(cv2.add(pixels, grain, dtype=cv2.CV_8U), np.uint8)
 
 
 def rescale(pixels: Pixels, rng: Rng, force: float) -> Pixels:
@@ -112,6 +112,7 @@ def compress(pixels: Pixels, rng: Rng, force: float) -> Pixels:
     """JPEG with chroma halved or not, now and then WebP; the quality falls with the force."""
     low = round(92 - 57 * force)
     quality = int(rng.integers(low, 98))
+    pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
     if rng.random() < 0.1:
         data = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
     else:
@@ -122,4 +123,4 @@ def compress(pixels: Pixels, rng: Rng, force: float) -> Pixels:
         )
         flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
         data = cv2.imencode(".jpg", pixels, flags)[1]
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)

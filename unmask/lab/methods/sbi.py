@@ -169,7 +169,7 @@ class SelfBlended(Method):
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         photos = [s for s in dev.samples(root) if s.path.suffix != ".mp4" and s.split != "test"]
-        faces = FaceCache(photos, cache, YuNet(), PfldGhost())
+        faces = FaceCache(photos, cache, lambda: (YuNet(), PfldGhost()))
         recipe = self.recipe()
         return Data(
             train=Pairs(faces, "train", self.config, recipe, seed),
