@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
@@ -49,6 +50,7 @@ def train(
         LabError: `data_missing`, `weights_missing`, or `bad_recipe` when `out` holds another run.
     """
     set_seed(recipe.seed)
+    cv2.setNumThreads(1)  # its thread pool does not survive the fork into loader processes
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     method = build(recipe.method, recipe.config)
@@ -73,10 +75,7 @@ def _loader(dataset: Any, settings: Train, **options: Any) -> DataLoader[Any]:
 
 
 def _single_thread(_: int) -> None:
-    import cv2
-
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
