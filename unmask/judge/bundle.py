@@ -54,6 +54,9 @@ class Bundle:
     folder: Path
     card: Card
 
+    def __hash__(self) -> int:
+        return hash((self.folder, self.card.model.sha256))  # the card's mappings have no hash
+
     @property
     def model(self) -> Path:
         """The network's file."""
