@@ -57,7 +57,8 @@ class Model:
         """Run the network.
 
         Args:
-            batch: RGB crops of the card's size, shape (n, height, width, 3), uint8.
+            batch: RGB crops of the card's size, shape (n, height, width, 3), uint8; of any size
+                when the card's options say `free_size`.
 
         Returns:
             Role on the card to the output's values, each with n first.
@@ -83,7 +84,8 @@ class Model:
         return [np.asarray(values, np.float32) for values in found]
 
     def _refuse_foreign(self, batch: npt.NDArray[np.uint8]) -> None:
-        wanted = (*self.bundle.card.crop.size, 3)
+        free = bool(self.bundle.card.options.get("free_size"))
+        wanted = (*(batch.shape[1:3] if free else self.bundle.card.crop.size), 3)
         if (
             batch.dtype != np.uint8
             or batch.ndim != 4
