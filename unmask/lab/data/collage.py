@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from unmask.faces import align
 from unmask.faces.find import overlaps
 from unmask.lab.data import dev
 from unmask.lab.forge.degrade import Degrade
@@ -27,7 +28,7 @@ from unmask.types import Face, Pixels
 
 Rng = np.random.Generator
 Array = npt.NDArray[Any]
-KEPT_BACK = dev.TEST_SETS | {"landmarks11_pvt"}
+KEPT_BACK = dev.TEST_SETS | {"landmarks11_pvt", "ffpp_c23"}
 """Sets of faces that no collage for training holds."""
 
 FACE, BLIND = 1, 2
@@ -241,23 +242,20 @@ class Table:
     def put(self, photo: Photo, pixels: Pixels, matrix: Array, mask: Array | None = None) -> None:
         """Lay a photo down; `matrix` (2, 3) takes its pixels to the table's.
 
-        `mask`, of the photo's size, 0..1, says what of it shows; everything without one.
+        `mask`, of the photo's size, 0..255, says what of it shows; everything without one.
         """
         side = len(self.pixels)
-        whole = np.ones(pixels.shape[:2], np.float32) if mask is None else mask
+        whole = np.full(pixels.shape[:2], 255, np.uint8) if mask is None else mask
         for box, points, kind in zip(photo.boxes, photo.points, photo.kind, strict=True):
             moved = points @ matrix[:, :2].T + matrix[:, 2]
             self.faces.append((self.pieces + 1, moved_box(box, matrix), moved, int(kind)))
-        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-        if scale < 0.7:
-            pixels, whole = _shrunk(pixels, scale), _shrunk(whole, scale)
-            matrix = np.concatenate([matrix[:, :2] / scale, matrix[:, 2:]], axis=1)
-        laid = cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_LINEAR)
-        shown = cv2.warpAffine(whole, matrix, (side, side), flags=cv2.INTER_LINEAR)
-        mixed = self.pixels + (laid.astype(np.float32) - self.pixels) * shown[..., None]
-        self.pixels = np.clip(mixed, 0, 255).astype(np.uint8)
+        layers = align.warp(np.dstack([pixels, whole]), matrix, (side, side)).pixels
+        if layers.shape[2] == 4:
+            shown = layers[..., 3:] / np.float32(255)
+            mixed = self.pixels + (layers[..., :3].astype(np.float32) - self.pixels) * shown
+            self.pixels = np.clip(mixed, 0, 255).astype(np.uint8)
+            self.owner[shown[..., 0] > 0.5] = self.pieces + 1
         self.pieces += 1
-        self.owner[shown > 0.5] = self.pieces
 
     def labels(self, smallest: float) -> tuple[Array, Array, Array]:
         """Boxes, points and kinds of what can still be seen."""
@@ -383,21 +381,21 @@ def _hiding(box: Array, points: Array, rng: Rng) -> Array:
 
 def head_mask(shape: tuple[int, int], box: Array, rng: Rng) -> Array:
     """What of a photo shows when a face is laid down: a soft oval, a rectangle, or all of it."""
-    mask = np.zeros(shape, np.float32)
+    mask = np.zeros(shape, np.uint8)
     centre, size = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * rng.uniform(1.15, 2.2)
     draw = rng.random()
     if draw < 0.5:
         axes = (max(1, round(size[0] / 2)), max(1, round(size[1] / 2)))
         middle = (round(centre[0]), round(centre[1]))
-        cv2.ellipse(mask, middle, axes, 0, 0, 360, 1.0, -1)
+        cv2.ellipse(mask, middle, axes, 0, 0, 360, 255, -1)
     elif draw < 0.8:
         low, high = centre - size / 2, centre + size / 2
         x0, y0, x1, y1 = (max(0, round(v)) for v in (*low, *high))
-        mask[y0:y1, x0:x1] = 1.0
+        mask[y0:y1, x0:x1] = 255
     else:
-        mask[:] = 1.0
+        mask[:] = 255
     soft = float(size.max()) * rng.uniform(0.0, 0.05)
-    return mask if soft < 0.5 else np.asarray(cv2.GaussianBlur(mask, (0, 0), soft), np.float32)
+    return mask if soft < 0.5 else np.asarray(cv2.GaussianBlur(mask, (0, 0), soft))
 
 
 def placed(box: Array, size: float, turn: float, centre: Array) -> Array:
@@ -440,9 +438,3 @@ def _flipped(photo: Photo, rng: Rng) -> tuple[Photo, Pixels]:
     boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
     points[..., 0] = width - points[..., 0]
     return replace(photo, boxes=boxes, points=points), np.ascontiguousarray(pixels[:, ::-1])
-
-
-def _shrunk(pixels: Array, scale: float) -> Array:
-    """The picture at `scale` times its size, every old pixel counted."""
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))

@@ -74,7 +74,7 @@ class FaceCache:
         index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
         self.rows, self.missed = index["rows"], index["missed"]
         self.samples = samples
-        self.blob = np.memmap(self.folder / "pixels.bin", np.uint8, "r")
+        self.blob = np.fromfile(self.folder / "pixels.bin", np.uint8)
         self.geometry = np.load(self.folder / "geometry.npy")
 
     def __len__(self) -> int:

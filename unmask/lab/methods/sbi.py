@@ -177,7 +177,8 @@ class SelfBlended(Method):
         )
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        out = network(batch["image"].flatten(0, 1))
+        image = batch["image"].flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        out = network(image)
         label, heads, cells = (batch[k].flatten(0, 1) for k in ("label", "heads", "cells"))
         joint = F.binary_cross_entropy_with_logits(out["logit"].float(), label)
         each = masked_loss(out["heads"].float(), heads)

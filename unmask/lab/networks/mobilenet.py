@@ -30,13 +30,21 @@ class Unit(nn.Sequential):
     """Convolution, batch normalisation, ReLU6; pads like TensorFlow, as the weights expect."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        act: bool = True,
     ) -> None:
         layers: list[nn.Module] = []
         if stride == 2:
             layers.append(nn.ZeroPad2d((0, 1, 0, 1)))
         padding = kernel // 2 if stride == 1 else 0
-        layers.append(nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False))
+        layers.append(
+            nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+        )
         layers.append(nn.BatchNorm2d(outputs))
         if act:
             layers.append(nn.ReLU6(inplace=True))
