@@ -1,0 +1,163 @@
+"""Find faces: where they are, how sure that is, and five points of each.
+
+The picture is shown to the finder's network at a third of its size or with a long side of 640
+pixels, whichever is larger; when nothing is found it is looked at again, finer, coarser and
+turned, and must then convince with a higher confidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from unmask.judge.bundle import Bundle
+from unmask.judge.runtime import Model
+from unmask.types import Face, Pixels
+
+Floats = npt.NDArray[np.float32]
+Found = tuple[Floats, Floats, Floats]
+"""Boxes (k, 4), confidences (k,) and points (k, 5, 2), in pixels."""
+
+STRIDES = (8, 16, 32)
+LONG_SIDE = 640
+LARGEST = 2048
+SAME_FACE = 0.3
+CANDIDATES = 2000
+
+
+class Finder:
+    """Finds the faces of a picture with a face-finder bundle."""
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        """Load the bundle's network.
+
+        Raises:
+            BundleError: When the bundle is not what its card says.
+        """
+        options = bundle.card.options
+        self._threshold = float(options["threshold"])
+        self._model = Model(bundle, threads=threads)
+
+    def find(self, pixels: Pixels) -> list[Face]:
+        """All faces, the largest first, numbered in that order.
+
+        Args:
+            pixels: Shape (h, w, 3), any size.
+
+        Example:
+            >>> import numpy as np
+            >>> from unmask.judge.bundle import resolve
+            >>> Finder(resolve("face-finder")).find(np.zeros((120, 160, 3), np.uint8))
+            []
+        """
+        found = self._look(pixels, working_scale(pixels), self._threshold)
+        return _faces(suppress(found))
+
+    def _look(self, pixels: Pixels, scale: float, threshold: float) -> Found:
+        """Faces seen at one scale, overlapping ones included."""
+        small, shrink = resized(pixels, scale)
+        answer = self._model.run(padded(small)[None])
+        size = (-(-small.shape[0] // 32) * 32, -(-small.shape[1] // 32) * 32)
+        boxes, scores, points = decode(
+            answer["evidence"][0], answer["offsets"][0], size, threshold
+        )
+        return boxes / np.tile(shrink, 2), scores, points / shrink
+
+
+def working_scale(pixels: Pixels) -> float:
+    """How much a picture is shrunk before the network sees it.
+
+    Example:
+        >>> import numpy as np
+        >>> round(working_scale(np.zeros((1080, 1920, 3), np.uint8)), 3)
+        0.333
+    """
+    longest = max(pixels.shape[:2])
+    return min(1.0, max(LONG_SIDE / longest, 1 / 3), LARGEST / longest)
+
+
+def resized(pixels: Pixels, scale: float) -> tuple[Pixels, Floats]:
+    """The picture at `scale` times its size, and the exact factors of x and y."""
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    shrink = np.array([width / pixels.shape[1], height / pixels.shape[0]], np.float32)
+    if (height, width) == pixels.shape[:2]:
+        return pixels, shrink
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(pixels, (width, height), interpolation=how)
+    return np.asarray(small, np.uint8), shrink
+
+
+def padded(pixels: Pixels) -> Pixels:
+    """Black at the right and at the bottom, up to multiples of 32."""
+    down, right = (-side % 32 for side in pixels.shape[:2])
+    if not (down or right):
+        return pixels
+    return np.pad(pixels, ((0, down), (0, right), (0, 0)))
+
+
+def decode(evidence: Floats, offsets: Floats, size: tuple[int, int], threshold: float) -> Found:
+    """Turn what the network says of each cell into pixels, for the cells above the threshold.
+
+    Args:
+        evidence: Squared confidence, shape (cells,); the cells of stride 8 first, row by row.
+        offsets: Shape (14, cells): centre, log size and five points in strides.
+        size: Height and width of the network's picture, multiples of 32.
+        threshold: Least confidence.
+    """
+    chosen = np.flatnonzero(evidence >= threshold**2)
+    chosen = chosen[np.argsort(-evidence[chosen], kind="stable")[:CANDIDATES]]
+    origin, stride = _places(chosen, size)
+    values = offsets[:, chosen].T
+    centre = origin + values[:, :2] * stride
+    half = np.exp(np.minimum(values[:, 2:4], 8.0)) * stride / 2
+    points = origin[:, None] + values[:, 4:].reshape(-1, 5, 2) * stride[:, None]
+    boxes = np.concatenate([centre - half, centre + half], axis=1)
+    return boxes, np.sqrt(evidence[chosen]), points
+
+
+def _places(cells: npt.NDArray[np.intp], size: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Origin (k, 2) and stride (k, 1) of cells by their number."""
+    origin = np.empty((len(cells), 2), np.float32)
+    strides = np.empty((len(cells), 1), np.float32)
+    first = 0
+    for stride in STRIDES:
+        rows, columns = size[0] // stride, size[1] // stride
+        mine = (cells >= first) & (cells < first + rows * columns)
+        y, x = np.divmod(cells[mine] - first, columns)
+        origin[mine] = np.stack([x, y], axis=1) * stride
+        strides[mine] = stride
+        first += rows * columns
+    return origin, strides
+
+
+def suppress(found: Found, overlap: float = SAME_FACE) -> Found:
+    """Keep the surest of boxes that overlap by more than `overlap` (intersection over union)."""
+    boxes, scores, points = found
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        order = order[overlaps(boxes[best], boxes[order]) <= overlap]
+    return boxes[kept], scores[kept], points[kept]
+
+
+def overlaps(box: Floats, boxes: Floats) -> Floats:
+    """Intersection over union of one box (4,) with each of (k, 4)."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2])
+    return np.asarray(shared / np.maximum(areas - shared, 1e-6), np.float32)
+
+
+def _faces(found: Found) -> list[Face]:
+    faces = [
+        Face(box=(float(x0), float(y0), float(x1), float(y1)), confidence=float(s), points=p)
+        for (x0, y0, x1, y1), s, p in zip(*found, strict=True)
+    ]
+    faces.sort(key=lambda f: (f.box[0] - f.box[2]) * (f.box[3] - f.box[1]))
+    return [replace(face, track=number) for face, number in zip(faces, count(), strict=False)]
