@@ -37,6 +37,7 @@ from unmask.bench.metrics import auc
 from unmask.faces.align import cut
 from unmask.judge.bundle import CropRecipe
 from unmask.lab import weights
+from unmask.lab.calibration import card_sections
 from unmask.lab.data import dev
 from unmask.lab.data.faces import FaceCache, Record, landmarks_of
 from unmask.lab.forge.blend import self_blend
@@ -200,6 +201,11 @@ class SelfBlended(Method):
 
     def outputs(self) -> dict[str, str]:
         return {"logit": "logit", "heat": "heat"}
+
+    def calibrate(self, network: nn.Module, data: Data, batches: Iterable[Batch]) -> dict[str, Any]:
+        logit, label, kind = collect(network, batches)
+        fitted_on = "people, videos and photos kept back from training: " + ", ".join(Held.KINDS)
+        return card_sections(logit, label, kind, fitted_on)
 
 
 class _Deployed(nn.Module):
