@@ -24,40 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from unmask.errors import BundleError, ConfigError
+from unmask.judge.odds import EDGE, Z95, Array, sigmoid, wilson
 from unmask.types import Interval
-
-Array = npt.NDArray[np.float64]
-
-Z95 = 1.959963984540054
-"""Standard normal quantile of a two-sided 95 % interval."""
 
 UNSTATED_ERROR = 1.0
 """Standard error of the logit where a card states none: a factor of 7 in odds either way. Zero
 would claim certainty, infinity would silence every detector without a covariance."""
-
-EDGE = 1e-6
-"""Probabilities stay this far from 0 and 1, so that their logits are finite."""
-
-
-def sigmoid(logit: npt.ArrayLike) -> Array:
-    """Return 1 / (1 + exp(-logit)) without overflow.
-
-    Example:
-        >>> sigmoid([0.0, 1000.0]).tolist()
-        [0.5, 1.0]
-    """
-    return np.asarray(np.exp(-np.logaddexp(0.0, -np.asarray(logit, np.float64))), np.float64)
-
-
-def logit(probability: npt.ArrayLike) -> Array:
-    """Return ln(p / (1 - p)) of probabilities held `EDGE` away from 0 and 1.
-
-    Example:
-        >>> float(logit(0.5))
-        0.0
-    """
-    p = np.clip(np.asarray(probability, np.float64), EDGE, 1 - EDGE)
-    return np.asarray(np.log(p) - np.log1p(-p), np.float64)
 
 
 @dataclass(frozen=True)
@@ -69,28 +41,26 @@ class _Curve:
         design: Shape (n,) to (n, k).
         convert: Between parameters and theta; its own inverse.
         rate: |d theta / d parameters|, elementwise.
-        least: Lower bounds of theta.
+        slopes: How many of theta, the first ones, must not be negative.
     """
 
     names: tuple[str, ...]
     design: Callable[[Array], Array]
-    least: tuple[float, ...]
+    slopes: int
     convert: Callable[[Array], Array] = field(default=lambda v: v)
     rate: Callable[[Array], Array] = field(default=np.ones_like)
 
 
 _CURVES: dict[str, _Curve] = {
-    "identity": _Curve((), lambda x: np.empty((len(x), 0)), ()),
+    "identity": _Curve((), lambda x: np.empty((len(x), 0)), 0),
     "temperature": _Curve(
-        ("temperature",), lambda x: x[:, None], (0.0,), lambda v: 1 / v, lambda v: 1 / v**2
+        ("temperature",), lambda x: x[:, None], 1, lambda v: 1 / v, lambda v: 1 / v**2
     ),
-    "platt": _Curve(
-        ("slope", "intercept"), lambda x: np.stack([x, np.ones_like(x)], 1), (0.0, -np.inf)
-    ),
+    "platt": _Curve(("slope", "intercept"), lambda x: np.stack([x, np.ones_like(x)], 1), 1),
     "beta": _Curve(
         ("a", "b", "c"),
         lambda x: np.stack([-np.logaddexp(0, -x), np.logaddexp(0, x), np.ones_like(x)], 1),
-        (0.0, 0.0, -np.inf),
+        2,
     ),
 }
 
@@ -176,21 +146,6 @@ class Calibration:
         return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float64)
 
 
-def wilson(share: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Array, Array]:
-    """Return Wilson's 95 % interval of a share seen in `n` trials.
-
-    Example:
-        >>> low, high = wilson(0.5, 10)
-        >>> round(float(low), 3), round(float(high), 3)
-        (0.237, 0.763)
-    """
-    p, n = np.asarray(share, np.float64), np.asarray(n, np.float64)
-    z2 = Z95**2 / n
-    middle = (p + z2 / 2) / (1 + z2)
-    half = Z95 * np.sqrt(p * (1 - p) / n + z2 / (4 * n)) / (1 + z2)
-    return middle - half, middle + half
-
-
 def fit(
     kind: str,
     raw: npt.ArrayLike,
@@ -243,21 +198,19 @@ def _sample(
 def _fit_curve(curve: _Curve, x: Array, y: Array, w: Array) -> dict[str, Any]:
     if not curve.names:
         return {}
-    targets = _smoothed(y, w)
-    design = curve.design(x)
-    free = np.ones(design.shape[1], bool)
-    theta = _newton(design, targets, w)
-    # Kull's rule for beta: a coefficient that turns negative is fixed at 0 and the rest refitted.
-    while len(curve.names) > 2 and (theta < curve.least).any():
-        free &= theta >= curve.least
-        theta[~free] = 0.0
+    design, targets = curve.design(x), _smoothed(y, w)
+    theta, free = _newton(design, targets, w), np.ones(len(curve.names), bool)
+    # Kull's rule for beta: a slope that turns negative is fixed at 0 and the rest is fitted again.
+    while (theta[: curve.slopes] < 0).any():
+        free[: curve.slopes] &= theta[: curve.slopes] >= 0
+        theta = np.zeros_like(theta)
         theta[free] = _newton(design[:, free], targets, w)
-    if not (theta > curve.least)[: 2 if len(curve.names) > 2 else 1].any():
+    if not (theta[: curve.slopes] > 0).any():
         raise ConfigError("bad_option", "The detector ranks genuine over manipulated here.")
     covariance = np.zeros((len(theta), len(theta)))
     covariance[np.ix_(free, free)] = _covariance(design[:, free], theta[free], w)
-    rate = curve.rate(curve.convert(theta))
     values = curve.convert(theta)
+    rate = curve.rate(values)
     parameters: dict[str, Any] = dict(zip(curve.names, values.tolist(), strict=True))
     return parameters | {"covariance": (covariance / np.outer(rate, rate)).tolist()}
 
@@ -275,7 +228,7 @@ def _newton(design: Array, targets: Array, w: Array) -> Array:
         return float((w * (np.logaddexp(0, z) - targets * z)).sum())
 
     theta = np.zeros(design.shape[1])
-    for _ in range(100):
+    for _ in range(100 if theta.size else 0):
         p = sigmoid(design @ theta)
         gradient = design.T @ (w * (p - targets))
         step = np.linalg.lstsq(_hessian(design, p, w), gradient, rcond=None)[0]
@@ -324,6 +277,8 @@ def _share(block: list[float]) -> float:
 
 def _problem(kind: str, parameters: Mapping[str, Any]) -> str:
     """Say in words what is wrong with the parameters, or nothing."""
+    if kind != "isotonic" and kind not in _CURVES:
+        return "there is no such kind"
     try:
         if kind == "isotonic":
             return _steps_problem(*(np.asarray(parameters[k], float) for k in _STEPS))
