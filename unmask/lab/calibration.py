@@ -1,4 +1,4 @@
-"""What a detector's card says about its probabilities, measured on pictures it was not fitted to."""
+"""What a card says of a detector's probabilities, measured on pictures kept back from training."""
 
 from __future__ import annotations
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
+from unmask.errors import LabError
+from unmask.faces.find import Finder
+from unmask.faces.landmarks import Landmarker
+from unmask.judge.bundle import resolve
 from unmask.lab.data.dev import Sample
 from unmask.types import Face, Pixels, Points
 
@@ -24,22 +27,6 @@ REACH = 2.0
 """Side of the kept region in face sides: room for every margin, shift and turn in training."""
 LARGEST = 448
 """Pixels of the kept region's longer side."""
-
-
-class FindsFaces(Protocol):
-    """A finder: the embedded one or a teacher."""
-
-    def find(self, pixels: Pixels) -> list[Face]:
-        """Faces, largest first."""
-        ...
-
-
-class Locates(Protocol):
-    """Something that places 68 points on a face."""
-
-    def locate(self, pixels: Pixels, face: Face) -> Points:
-        """Shape (68, 2)."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,13 +51,12 @@ class FaceCache:
         self,
         samples: Sequence[Sample],
         folder: Path,
-        experts: Callable[[], tuple[FindsFaces, Locates]],
     ) -> None:
-        """Open the cache for exactly these samples; `experts` are asked only when it is empty."""
+        """Open the cache for exactly these samples; when missing, the runtime's finder fills it."""
         key = hashlib.sha256(json.dumps([str(s.path) for s in samples]).encode()).hexdigest()[:16]
         self.folder = folder / f"faces-{key}"
         if not (self.folder / "index.json").exists():
-            _fill(self.folder, samples, *experts())
+            _fill(self.folder, samples)
         index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
         self.rows, self.missed = index["rows"], index["missed"]
         self.samples = samples
@@ -82,7 +68,8 @@ class FaceCache:
 
     def sample(self, index: int) -> Sample:
         """Where record `index` comes from, without touching its pixels."""
-        return self.samples[self.rows[index][0]]
+        number: int = self.rows[index][0]
+        return self.samples[number]
 
     def __getitem__(self, index: int) -> Record:
         number, offset, height, width = self.rows[index]
@@ -93,17 +80,20 @@ class FaceCache:
         return Record(np.asarray(pixels), face, self.samples[number])
 
 
-def _fill(folder: Path, samples: Iterable[Sample], finder: FindsFaces, locator: Locates) -> None:
+def _fill(folder: Path, samples: Iterable[Sample]) -> None:
+    finder, landmarker = Finder(resolve("face-finder")), Landmarker(resolve("face-landmarks"))
     folder.mkdir(parents=True, exist_ok=True)
     rows, geometry, missed, offset = [], [], [], 0
     with (folder / "pixels.bin").open("wb") as stream:
         for number, sample in enumerate(samples):
             pixels = cv2.imread(str(sample.path), cv2.IMREAD_COLOR_RGB)
-            faces = finder.find(pixels) if pixels is not None else []
-            if not faces:
+            if pixels is None:
+                raise LabError("data_missing", f"{sample.path} cannot be read")
+            faces = finder.find(pixels)
+            landmarks = landmarker.locate(pixels, faces[:1])[0] if faces else None
+            if landmarks is None:
                 missed.append(number)
                 continue
-            landmarks = locator.locate(pixels, faces[0])
             kept, face = cut_region(pixels, dataclasses.replace(faces[0], landmarks=landmarks))
             stream.write(kept.tobytes())
             rows.append([number, offset, *kept.shape[:2]])

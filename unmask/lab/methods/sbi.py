@@ -44,8 +44,6 @@ from unmask.lab.forge.blend import self_blend
 from unmask.lab.forge.degrade import Degrade
 from unmask.lab.method import Batch, Data, Method
 from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
-from unmask.lab.teachers.pfld_ghost import PfldGhost
-from unmask.lab.teachers.yunet import YuNet
 from unmask.types import Face, Pixels, Plane
 
 CARD = {
@@ -170,7 +168,7 @@ class SelfBlended(Method):
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         photos = [s for s in dev.samples(root) if s.path.suffix != ".mp4" and s.split != "test"]
-        faces = FaceCache(photos, cache, lambda: (YuNet(), PfldGhost()))
+        faces = FaceCache(photos, cache)
         recipe = self.recipe()
         return Data(
             train=Pairs(faces, "train", self.config, recipe, seed),
@@ -396,7 +394,8 @@ class Held(Dataset[dict[str, Any]]):
         pair, label = divmod(index, 2)
         kind = pair % len(self.KINDS)
         rng = np.random.default_rng((self.seed, 1 << 20, pair))
-        pixels, face = self.makers[kind](self.faces, rng)[label]
+        real, fake, _, _ = self.makers[kind](self.faces, rng)
+        pixels, face = fake if label else real
         worn = Degrade(0.5 * (pair // len(self.KINDS) % 2))(pixels, rng)
         (crop,) = cut(worn, face, self.recipe)
         return {"image": to_tensor(crop.pixels), "label": float(label), "kind": kind}
