@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from unmask.errors import ConfigError
+from unmask.judge.fuse import fuse
+from unmask.judge.odds import logit, sigmoid
+from unmask.types import Score
+
+
+def score(probability: float, half: float = 0.5, name: str = "a") -> Score:
+    z = float(logit(probability))
+    return Score(name, z, probability, (float(sigmoid(z - half)), float(sigmoid(z + half))))
+
+
+def test_one_detector_speaks_for_itself() -> None:
+    probability, interval = fuse([score(0.3)])
+    assert probability == pytest.approx(0.3)
+    assert interval == pytest.approx(score(0.3).interval)
+
+
+def test_log_odds_add_up() -> None:
+    probability, _ = fuse([score(0.9), score(0.8), score(0.4)])
+    odds = 9 * 4 * (2 / 3)
+    assert probability == pytest.approx(odds / (1 + odds))
+
+
+def test_opposite_opinions_cancel_and_the_undecided_change_nothing() -> None:
+    assert fuse([score(0.9), score(0.1)])[0] == pytest.approx(0.5)
+    assert fuse([score(0.7), score(0.5)])[0] == pytest.approx(0.7)
+
+
+def test_independent_doubts_add_in_squares() -> None:
+    _, (low, high) = fuse([score(0.6, 0.3), score(0.7, 0.4)])
+    middle = logit(0.6) + logit(0.7)
+    assert logit(high) - middle == pytest.approx(0.5)
+    assert middle - logit(low) == pytest.approx(0.5)
+
+
+def test_uneven_doubts_stay_uneven() -> None:
+    _, (low, high) = fuse([Score("a", 0, 0.5, (0.4, 0.5)), Score("b", 0, 0.5, (0.5, 0.6))])
+    assert (low, high) == pytest.approx((0.4, 0.6))
+    _, (low, high) = fuse([Score("a", 0, 0.5, (0.1, 0.5))])
+    assert (low, high) == pytest.approx((0.1, 0.5))
+
+
+def test_two_copies_at_half_weight_are_one_detector() -> None:
+    twins = [score(0.8, name="a"), score(0.8, name="b")]
+    probability, _ = fuse(twins, {"a": 0.5, "b": 0.5})
+    assert probability == pytest.approx(0.8)
+    assert fuse(twins)[0] > 0.94
+
+
+def test_certainty_stays_finite() -> None:
+    probability, (low, high) = fuse([Score("a", 99, 1.0, (1.0, 1.0))] * 3)
+    assert 0 < low <= probability <= high < 1
+    assert np.isfinite(logit(probability))
+
+
+def test_nothing_to_fuse() -> None:
+    with pytest.raises(ConfigError):
+        fuse([])

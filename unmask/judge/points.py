@@ -1,0 +1,97 @@
+"""Operating points: from "at most so many false alarms" to a threshold.
+
+A card states thresholds at some false-alarm rates; between them the logit of the threshold is
+interpolated along the logarithm of the rate, and beyond them nothing is guessed.
+
+For several detectors the fused probability is held against the *highest* of their own thresholds:
+no face is called manipulated on less evidence than the most cautious detector asks for alone. The
+rate then is exact for one detector and near the asked one for several whose errors on genuine
+faces are independent; detectors that err together can push it towards the sum of their rates.
+A rate that matters must be measured on genuine pictures of the kind at hand: thresholds do not
+travel between sources.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from unmask.errors import ConfigError
+from unmask.judge.card import Card
+from unmask.judge.odds import logit, sigmoid
+
+
+def parse(text: str) -> float:
+    """Read an operating point as it is written on the command line.
+
+    Args:
+        text: Such as "fpr=0.01".
+
+    Returns:
+        The false-alarm rate, between 0 and 1.
+
+    Raises:
+        ConfigError: `bad_option`.
+
+    Example:
+        >>> parse("fpr=0.01")
+        0.01
+    """
+    name, _, value = text.partition("=")
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = math.nan
+    if name.strip() != "fpr" or not 0 < rate < 1:
+        raise ConfigError(
+            "bad_option",
+            f"{text!r} is no operating point; write fpr=0.01 for one false alarm in 100.",
+        )
+    return rate
+
+
+def threshold(card: Card, fpr: float) -> float:
+    """Return the probability from which a detector says "manipulated".
+
+    Args:
+        card: Of a detector.
+        fpr: False-alarm rate, within the range that the card states.
+
+    Raises:
+        ConfigError: `bad_option` outside that range.
+    """
+    rates = [point.fpr for point in card.operating_points]
+    if not rates or not rates[0] <= fpr <= rates[-1]:
+        stated = f"from {rates[0]} to {rates[-1]}" if rates else "nowhere"
+        raise ConfigError(
+            "bad_option", f"{card.name} states its false-alarm rates {stated}, not at {fpr}."
+        )
+    for point in card.operating_points:
+        if point.fpr == fpr:
+            return point.threshold
+    heights = logit([point.threshold for point in card.operating_points])
+    return float(sigmoid(np.interp(math.log(fpr), np.log(rates), heights)))
+
+
+def fused_threshold(
+    cards: Sequence[Card], fpr: float, weights: Mapping[str, float] | None = None
+) -> float:
+    """Return the fused probability from which a face counts as manipulated.
+
+    Args:
+        cards: Of the detectors that take part, at least one.
+        fpr: False-alarm rate that each of them states.
+        weights: As for `unmask.judge.fuse.fuse`.
+
+    Raises:
+        ConfigError: `bad_option` without a card, or outside a card's range.
+    """
+    if not cards:
+        raise ConfigError("bad_option", "There is no detector.")
+    if len(cards) == 1 and not weights:
+        return threshold(cards[0], fpr)
+    named = weights or {}
+    own = [named.get(card.name, 1.0) * logit(threshold(card, fpr)) for card in cards]
+    return float(sigmoid(max(own)))
