@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,15 @@ def export(run: Path, out: Path, data_root: Path | None = None, cache: Path | No
 
 
 def write_onnx(graph: nn.Module, path: Path, size: tuple[int, int], outputs: list[str]) -> None:
-    """Write one self-contained file; batch, height and width stay free where the graph allows."""
+    """Write one self-contained file; batch, height and width stay free where the graph allows.
+
+    The tracing exporter is used although a newer one exists: the newer one refuses a free axis
+    that some layer happens to fix, instead of fixing it.
+    """
     example = torch.zeros(2, 3, *size)
     axes = {0: "n", 2: "height", 3: "width"}
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             graph,
             (example,),

@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def train(
     sampler = RandomSampler(data.train, generator=torch.Generator().manual_seed(recipe.seed))  # type: ignore[arg-type]
     loader = _loader(data.train, recipe.train, sampler=sampler, drop_last=True)
     held_out = _loader(data.val, recipe.train)
-    return run.go(loader, held_out)
+    with closing(run.log):
+        return run.go(loader, held_out)
 
 
 def _loader(dataset: Any, settings: Train, **options: Any) -> DataLoader[Any]:
@@ -227,6 +229,10 @@ class _Log:
 
         self.stream = (out / "log.jsonl").open("a", encoding="utf-8")
         self.board = SummaryWriter(str(out / "board"))
+
+    def close(self) -> None:
+        self.stream.close()
+        self.board.close()
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
         shown = {name: round(value, 6) for name, value in values.items()}

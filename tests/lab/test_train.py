@@ -1,0 +1,213 @@
+"""The loop learns, logs, stops and goes on; the export equals torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from unmask.errors import LabError
+from unmask.judge.bundle import load
+from unmask.lab import export as exporting
+from unmask.lab import train as training
+from unmask.lab.calibration import card_sections, quantile
+from unmask.lab.method import Batch, Data, Method, Recipe, Train
+
+
+class Spots(Dataset[dict[str, Any]]):
+    """Pictures that are bright or dark on average; the bright ones are the fakes."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed, self.epochs = count, seed, []
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epochs.append(epoch)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        rng = np.random.default_rng((self.seed, index))
+        label = float(index % 2)
+        image = rng.normal(label - 0.5, 1.0, (3, 8, 8)).astype(np.float32)
+        return {"image": torch.from_numpy(image), "label": label}
+
+
+class Brightness(Method):
+    """The smallest method there can be."""
+
+    def network(self) -> nn.Module:
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
+
+    def initialise(self, network: nn.Module, data: Data) -> None:
+        nn.init.zeros_(network[2].weight)
+
+    def data(self, root: Path, cache: Path, seed: int) -> Data:
+        return Data(Spots(64, seed), Spots(32, seed + 1))
+
+    def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        logit = network(batch["image"])[:, 0]
+        return {
+            "loss": nn.functional.binary_cross_entropy_with_logits(logit, batch["label"].float())
+        }
+
+    def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
+        logits, labels = self._collect(network, batches)
+        return {"auc": float(((logits > 0) == (labels > 0.5)).mean())}
+
+    def _collect(
+        self, network: nn.Module, batches: Iterable[Batch]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        pairs = [(network(b["image"])[:, 0].numpy(), b["label"].numpy()) for b in batches]
+        return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
+
+    def graph(self, network: nn.Module) -> nn.Module:
+        return _Graph(network)
+
+    def outputs(self) -> dict[str, str]:
+        return {"logit": "logit"}
+
+    def crop(self) -> dict[str, Any]:
+        return {
+            "kind": "box",
+            "size": [8, 8],
+            "margin": 1.0,
+            "colour": "RGB",
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5],
+            "windows": 1,
+            "min_face": 8,
+        }
+
+    def calibrate(self, network: nn.Module, data: Data, batches: Iterable[Batch]) -> dict[str, Any]:
+        logits, labels = self._collect(network, batches)
+        return card_sections(logits, labels, np.zeros(len(labels)), "spots")
+
+
+class _Graph(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor]:
+        return (self.network(image)[:, 0],)
+
+
+RECIPE = Recipe(
+    file="spots.toml",
+    method="brightness",
+    name="spots",
+    version="1",
+    title="Spots",
+    description="Tells bright from dark.",
+    licence="Apache-2.0",
+    seed=3,
+    train=Train(
+        steps=24, batch=16, lr=0.1, warmup=2, ema=0.5, validate_every=4, workers=0, watch="auc"
+    ),
+    training_data=[{"name": "noise", "licence": "CC0-1.0", "use": "training", "n": 64}],
+    limits=["Knows nothing of faces."],
+)
+
+
+@pytest.fixture(autouse=True)
+def brightness(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (training, exporting):
+        monkeypatch.setattr(module, "build", lambda name, overrides: Brightness(None))
+
+
+def run(tmp_path: Path, **changes: Any) -> dict[str, float]:
+    settings = dataclasses.replace(RECIPE.train, **changes)
+    recipe = dataclasses.replace(RECIPE, train=settings)
+    return training.train(recipe, tmp_path, tmp_path / "run")
+
+
+def lines(tmp_path: Path, kind: str) -> list[dict[str, Any]]:
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    return [entry for entry in map(json.loads, log) if entry["kind"] == kind]
+
+
+def test_it_learns_and_logs(tmp_path: Path) -> None:
+    assert run(tmp_path)["auc"] > 0.9
+    assert [entry["step"] for entry in lines(tmp_path, "val")] == [4, 8, 12, 16, 20, 24]
+    assert any((tmp_path / "run" / "board").iterdir())
+
+
+def test_same_seed_same_weights(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    run(tmp_path / "a")
+    run(tmp_path / "b")
+    first, second = (tmp_path / x / "run" / "best.safetensors" for x in "ab")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(Exception):
+        pass
+
+    def die(self: Any, *_: Any) -> None:
+        if self.step >= 10:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        learn = training._Run._learn
+
+        def learn_then_die(self: Any, batch: Batch) -> None:
+            die(self)
+            learn(self, batch)
+
+        patch.setattr(training._Run, "_learn", learn_then_die)
+        with pytest.raises(Killed):
+            run(tmp_path)
+    assert run(tmp_path)["auc"] > 0.9
+    assert [entry["step"] for entry in lines(tmp_path, "val")] == [4, 8, 12, 16, 20, 24]
+
+
+def test_it_stops_when_nothing_gets_better(tmp_path: Path) -> None:
+    run(tmp_path, steps=400, patience=2)
+    assert lines(tmp_path, "val")[-1]["step"] < 400
+
+
+def test_a_folder_belongs_to_one_recipe(tmp_path: Path) -> None:
+    run(tmp_path, steps=4)
+    with pytest.raises(LabError, match="bad_recipe"):
+        run(tmp_path, steps=8)
+
+
+def test_the_bundle_loads_and_scores_as_torch_does(tmp_path: Path) -> None:
+    run(tmp_path)
+    bundle = load(exporting.export(tmp_path / "run", tmp_path / "spots", tmp_path))
+    assert bundle.card.name == "spots"
+    assert bundle.card.calibration is not None
+    assert [point.fpr for point in bundle.card.operating_points] == sorted(
+        point.fpr for point in bundle.card.operating_points
+    )
+
+
+def test_a_wrong_graph_is_not_exported(tmp_path: Path) -> None:
+    class Moody(_Graph):
+        calls = 0
+
+        def forward(self, image: Tensor) -> tuple[Tensor]:
+            Moody.calls += 1
+            return (super().forward(image)[0] + Moody.calls,)
+
+    graph = Moody(Brightness(None).network()).eval()
+    exporting.write_onnx(graph, tmp_path / "m.onnx", (8, 8), ["logit"])
+    with pytest.raises(LabError, match="export_mismatch"):
+        exporting.compare(graph, tmp_path / "m.onnx", (8, 8))
+
+
+def test_quantile_counts_weight() -> None:
+    values, weights = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.1, 0.8])
+    assert quantile(values, weights, 0.15) == 2.0
+    assert quantile(values, weights, 0.99) == 3.0
