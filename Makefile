@@ -23,8 +23,8 @@ lint: .venv-lab/ready
 	.venv-lab/bin/ruff format --check .
 	.venv-lab/bin/mypy
 
-speed: .venv-lab/ready
-	.venv-lab/bin/python benchmarks/speed.py --out speed.json
+speed: .venv/ready .venv-lab/ready
+	.venv-lab/bin/python benchmarks/speed.py --runtime .venv/bin/python --out speed.json
 
 samples: .venv-lab/ready
 	.venv-lab/bin/python examples/make_samples.py

@@ -1,0 +1,306 @@
+"""What `unmask check` costs, each figure beside the yardstick that it is held against.
+
+Workers in processes of their own take turns on the same photos, so that a busy moment of the
+machine hits them all; ratios are taken turn by turn. Run it through `make speed`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scenes
+
+ROOT = Path(__file__).parent.parent
+IMPORTS = "import numpy, cv2, onnxruntime"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: its 95 % interval over the turns, and the bar that it is held against."""
+
+    name: str
+    value: float
+    unit: str
+    interval: tuple[float, float] | None
+    n: int
+    bar: str = ""
+    met: bool | None = None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, help="Write the figures as JSON.")
+    parser.add_argument("--runtime", default=sys.executable, help="Python without the lab.")
+    parser.add_argument("--photos", type=int, default=300)
+    parser.add_argument("--turns", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=10.0, help="Length of the long video.")
+    parser.add_argument("--worker", choices=sorted(WORKERS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        serve(WORKERS[options.worker]())
+        return
+    with tempfile.TemporaryDirectory() as work:
+        rows = measure(options, Path(work))
+    document = {**origin(), "rows": [asdict(row) for row in rows]}
+    show(rows)
+    if options.out:
+        options.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+def measure(options: argparse.Namespace, work: Path) -> list[Row]:
+    rows = installed_size(options.runtime)
+    rows += cold_start(options.runtime, turns=2 * options.turns)
+    rows += photo_speed(options, work)
+    rows += video_speed(options, work)
+    return rows + peak_memory(options, work)
+
+
+# Workers: a line of JSON in, a line of seconds out.
+
+
+def check_worker() -> Callable[[list[str]], Any]:
+    import unmask
+    from unmask.media import Sampling
+
+    return lambda paths: unmask.check(paths, sampling=Sampling(frames=None), threads=2)
+
+
+def decode_worker() -> Callable[[list[str]], Any]:
+    import cv2
+
+    return lambda paths: [cv2.imread(path) for path in paths]
+
+
+def tower_worker() -> Callable[[list[str]], Any]:
+    import torch
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    torch.set_num_threads(2)
+    config = CLIPVisionConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        patch_size=14,
+        image_size=224,
+    )
+    tower = CLIPVisionModel(config).eval()
+
+    def forward(paths: list[str]) -> None:
+        with torch.inference_mode():
+            for _ in paths:
+                tower(pixel_values=torch.rand(1, 3, 224, 224))
+
+    return forward
+
+
+WORKERS = {"check": check_worker, "decode": decode_worker, "tower": tower_worker}
+
+
+def serve(work: Callable[[list[str]], Any]) -> None:
+    print("ready", flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        work(json.loads(line))
+        print(time.perf_counter() - start, flush=True)
+
+
+class Worker:
+    """A process that times one kind of work on request."""
+
+    def __init__(self, python: str, kind: str) -> None:
+        command = [python, __file__, "--worker", kind]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._line()
+
+    def seconds(self, paths: Sequence[Path]) -> float:
+        """Seconds per path."""
+        assert self.process.stdin
+        print(json.dumps([str(p) for p in paths]), file=self.process.stdin, flush=True)
+        return float(self._line()) / len(paths)
+
+    def close(self) -> None:
+        """Let the process end."""
+        self.process.communicate()
+
+    def _line(self) -> str:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"worker ended with {self.process.wait()}")
+        return line
+
+
+# Figures.
+
+
+def photo_speed(options: argparse.Namespace, work: Path) -> list[Row]:
+    say(f"making {options.photos} photos")
+    paths = scenes.photos(work, options.photos)
+    check = Worker(options.runtime, "check")
+    decode = Worker(options.runtime, "decode")
+    tower = Worker(sys.executable, "tower")
+    for worker in (check, decode, tower):
+        worker.seconds(paths[:2])
+    times = []
+    for turn in range(options.turns):
+        say(f"photos, turn {turn + 1} of {options.turns}")
+        some = paths[turn :: options.turns]
+        times.append((check.seconds(some), decode.seconds(some), tower.seconds(some[:3])))
+    for worker in (check, decode, tower):
+        worker.close()
+    ours, decoding, towers = np.array(times).T
+    ratio, faster = row("check / decoding alone", ours / decoding, "x"), towers / ours
+    return [
+        row("photos a second, 1080p, one face", 1 / ours, "1/s"),
+        row("decoding alone, photos a second", 1 / decoding, "1/s"),
+        against(ratio, "at most 3", ratio.value <= 3),
+        row("ViT-L/14 image tower, photos a second", 1 / towers, "1/s"),
+        against(
+            row("ViT-L/14 / check", faster, "x"), "at least 30", float(np.median(faster)) >= 30
+        ),
+    ]
+
+
+def video_speed(options: argparse.Namespace, work: Path) -> list[Row]:
+    clip = scenes.video(work / "720p.mp4", 10, 1280, 720)
+    worker = Worker(options.runtime, "check")
+    rates = []
+    for turn in range(3):
+        say(f"video, turn {turn + 1} of 3")
+        rates.append(10 / worker.seconds([clip]))
+    worker.close()
+    return [row("video seconds a second, 720p, every frame", np.array(rates), "s/s")]
+
+
+def peak_memory(options: argparse.Namespace, work: Path) -> list[Row]:
+    long = round(options.minutes * 60)
+    peaks = []
+    for seconds in (10, long):
+        say(f"memory on {seconds} s of video")
+        clip = scenes.video(work / f"{seconds}.mp4", seconds, 640, 360)
+        peaks.append(peak(options.runtime, clip))
+    ratio = peaks[1] / peaks[0]
+    return [
+        Row("peak memory, 10 s of video, every frame", peaks[0], "MB", None, 1),
+        Row(f"peak memory, {long} s of video, every frame", peaks[1], "MB", None, 1),
+        Row("long / short", ratio, "x", None, 1, "within 10 %", abs(ratio - 1) <= 0.1),
+    ]
+
+
+def peak(python: str, clip: Path) -> float:
+    """Megabytes of memory that `unmask check` held at its highest."""
+    command = [python, "-m", "unmask", "check", str(clip), "--frames", "all", "--jsonl"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1, 3):
+        raise RuntimeError(f"unmask check ended with {process.returncode}")
+    return usage.ru_maxrss / 1024
+
+
+def cold_start(python: str, turns: int) -> list[Row]:
+    ours, theirs = [], []
+    check = [python, "-m", "unmask", "check", "--exit-zero", str(scenes.PORTRAIT)]
+    for turn in range(turns + 1):
+        say(f"cold start, turn {turn} of {turns}")
+        ours.append(seconds_of(check))
+        theirs.append(seconds_of([python, "-c", IMPORTS]))
+    ours, theirs = ours[1:], theirs[1:]
+    ratio = row("check / imports alone", np.array(ours) / theirs, "x")
+    return [
+        row("cold start of check, one photo", np.array(ours), "s"),
+        row(f'python -c "{IMPORTS}"', np.array(theirs), "s"),
+        against(ratio, "at most 2", ratio.value <= 2),
+    ]
+
+
+def seconds_of(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def installed_size(python: str) -> list[Row]:
+    """Everything that installing the runtime brings: site-packages without pip, and Unmask."""
+    ask = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    done = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True)
+    site = Path(done.stdout.strip())
+    skipped = ("pip", "setuptools", "unmask")
+    folders = [p for p in site.iterdir() if not p.name.startswith(skipped)]
+    size = sum(weight(p) for p in [*folders, ROOT / "unmask"]) / 1e6
+    return [Row("installed size of the runtime", size, "MB", None, 1, "at most 500", size <= 500)]
+
+
+def weight(path: Path) -> int:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(p.lstat().st_size for p in files)
+
+
+# Telling.
+
+
+def row(name: str, values: Any, unit: str) -> Row:
+    """The median over the turns with a bootstrap interval."""
+    values = np.asarray(values, float)
+    draws = np.random.default_rng(0).choice(values, (2000, len(values)))
+    low, high = np.percentile(np.median(draws, axis=1), (2.5, 97.5))
+    return Row(name, float(np.median(values)), unit, (float(low), float(high)), len(values))
+
+
+def against(found: Row, bar: str, met: bool) -> Row:
+    return Row(found.name, found.value, found.unit, found.interval, found.n, bar, met)
+
+
+def origin() -> dict[str, Any]:
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True)
+    return {
+        "commit": commit.stdout.strip() + ("+changes" if changed.stdout.strip() else ""),
+        "machine": {
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def show(rows: list[Row]) -> None:
+    for found in rows:
+        low_high = "" if not found.interval else "{:.3g} to {:.3g}".format(*found.interval)
+        verdict = {True: "met", False: "MISSED", None: ""}[found.met]
+        print(
+            f"{found.name:<44} {found.value:>8.3g} {found.unit:<4} {low_high:<18} "
+            f"n={found.n:<3} {found.bar:<12} {verdict}"
+        )
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
