@@ -1,0 +1,208 @@
+"""What a JPEG's numbers tell about how often and how strongly it was compressed.
+
+The estimate of a second compression compares each of nine low frequencies with what it would look
+like had the picture been compressed before with some step, for all steps up to 40. What it looked
+like before any compression is taken from the picture itself, moved by half a block, where the grid
+of the compression no longer lines up (the calibration known from steganalysis: Fridrich and
+others, 2002). A first compression that was coarser leaves empty and overfull values behind.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from unmask.types import Fact, Pixels
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+Floats = npt.NDArray[np.float64]
+
+_SIDE = 512
+_FEWEST_BLOCKS = 256
+_THRESHOLD = 0.2
+_STEPS = np.arange(1, 41)
+_LEVELS = 15
+_LOW = ((0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0))
+_SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+# The example table of the JPEG standard (ITU-T T.81, table K.1) that libjpeg scales.
+_LUMINANCE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+
+
+def facts(image: ImageFile, pixels: Pixels) -> list[Fact]:
+    """Collects everything that the compression tells.
+
+    Args:
+        image: The JPEG, its header read.
+        pixels: Decoded, as stored: not yet turned upright.
+
+    Returns:
+        Facts; none when the file has no tables of its own.
+    """
+    from PIL.JpegImagePlugin import get_sampling
+
+    tables = getattr(image, "quantization", {})
+    if 0 not in tables:
+        return []
+    table = np.array(tables[0]).reshape(8, 8)
+    sampling = _SAMPLING.get(get_sampling(image), "other")
+    found = [*_quality(table), Fact("jpeg.subsampling", sampling, "Of the colours.")]
+    strength = twice(pixels, table)
+    if strength is not None:
+        found.append(Fact("jpeg.double_compression", strength > _THRESHOLD, _TWICE))
+    return found
+
+
+_TWICE = (
+    "True: a coarser compression came before this one, as after any editing or uploading. "
+    "False proves nothing: an earlier compression that was finer, equal, or followed by resizing "
+    "or cropping is not seen."
+)
+
+
+def quality(table: npt.ArrayLike) -> tuple[int, bool]:
+    """Finds the libjpeg quality whose table for brightness is nearest.
+
+    Args:
+        table: Shape (8, 8), the file's quantisation steps for brightness.
+
+    Returns:
+        Quality 1 to 100, and whether the table is exactly libjpeg's.
+
+    Example:
+        >>> quality(np.ones((8, 8)))
+        (100, True)
+    """
+    distance = np.abs(np.log(np.asarray(table, float) / _scaled())).mean((1, 2))
+    best = int(np.argmin(distance))
+    return best + 1, bool(distance[best] == 0.0)
+
+
+def _quality(table: npt.NDArray[np.int_]) -> list[Fact]:
+    if (table < 1).any():
+        return []
+    best, exact = quality(table)
+    note = "On libjpeg's scale, from its own tables." if exact else "Nearest on libjpeg's scale."
+    found = [Fact("jpeg.quality", best, note + " Of the last compression only.")]
+    if not exact:
+        found.append(Fact("jpeg.tables", "non-standard tables", _TABLES))
+    return found
+
+
+_TABLES = "Not libjpeg's own: many cameras, phones and Adobe's programs have theirs."
+
+
+@cache
+def _scaled() -> Floats:
+    """The tables of all of libjpeg's qualities: shape (100, 8, 8)."""
+    level = np.arange(1, 101)[:, None, None]
+    scale = np.where(level < 50, 5000 // level, 200 - 2 * level)
+    return np.asarray(np.clip((_LUMINANCE * scale + 50) // 100, 1, 255), float)
+
+
+def twice(pixels: Pixels, table: npt.ArrayLike) -> float | None:
+    """Measures how much better two compressions explain the picture than one.
+
+    Args:
+        pixels: Decoded, on the grid of the compression; the middle 512 × 512 are looked at.
+        table: Shape (8, 8), the steps of the last compression.
+
+    Returns:
+        Mean gain in log-likelihood a block, 0 or more; `None` under 256 blocks.
+    """
+    plane = _middle(pixels)
+    here, moved = _low(plane), _low(plane[4:-4, 4:-4])
+    if len(here) < _FEWEST_BLOCKS:
+        return None
+    steps = [int(np.asarray(table)[at]) for at in _LOW]
+    gains = (_gain(here[:, i], moved[:, i], step) for i, step in enumerate(steps))
+    return float(sum(gains) / len(here))
+
+
+def _middle(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """Brightness of the middle, cut along the grid."""
+    import cv2
+
+    top, left = (max(0, (side - _SIDE) // 16 * 8) for side in pixels.shape[:2])
+    part = np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE])
+    return np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+@cache
+def _basis() -> npt.NDArray[np.float32]:
+    """The cosine patterns of the nine frequencies: shape (64, 9)."""
+    k = np.arange(8)
+    rows = np.cos((2 * k + 1) * k[:, None] * np.pi / 16) / 2
+    rows[0] /= np.sqrt(2)
+    return np.stack([np.outer(rows[u], rows[v]).ravel() for u, v in _LOW], 1).astype(np.float32)
+
+
+def _low(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The nine frequencies of each block: shape (blocks, 9)."""
+    high, wide = (side // 8 for side in plane.shape)
+    blocks = plane[: high * 8, : wide * 8].reshape(high, 8, wide, 8).swapaxes(1, 2)
+    return blocks.reshape(-1, 64) @ _basis()
+
+
+def _gain(here: npt.NDArray[np.float32], moved: npt.NDArray[np.float32], step: int) -> float:
+    """Best gain of any first step over none, for one frequency; signs are folded together."""
+    values = np.arange(step * (_LEVELS + 1))
+    before = _smooth(np.bincount(_whole(moved, 1, len(values) - 1), minlength=len(values)), step)
+    seen = np.bincount(_whole(here, step, _LEVELS), minlength=_LEVELS + 1)[1:-1]
+    expected = _expected(before, step)
+    shares = expected / np.maximum(expected.sum(1, keepdims=True), 1e-9)
+    once = shares[:1]
+    gains = np.log((0.9 * shares + 0.1 * once + 1e-4) / (once + 1e-4)) @ seen
+    return float(gains.max())
+
+
+def _whole(values: npt.NDArray[np.float32], step: int, most: int) -> npt.NDArray[np.int_]:
+    return np.minimum(np.rint(np.abs(values) / step), most).astype(int)
+
+
+def _smooth(counts: npt.NDArray[np.int_], step: int) -> Floats:
+    """Blurs a histogram by a third of the step, mirrored at zero, against its own noise."""
+    width = max(1.0, 0.35 * step)
+    reach = min(int(3 * width) + 1, len(counts) - 1)
+    kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * width**2))
+    padded = np.concatenate([counts[reach:0:-1], counts, np.zeros(reach)])
+    return np.convolve(padded, kernel / kernel.sum(), "valid")
+
+
+def _expected(before: Floats, step: int) -> Floats:
+    """How often each level is to be seen: shape (first steps, levels without 0 and the last).
+
+    Between two compressions pixels are rounded, which moves a value by about one.
+    """
+    to = _targets(step)
+    weights = np.broadcast_to(before, (len(_STEPS), len(before)))
+    counts = sum(
+        share * np.bincount(to[i].ravel(), weights.ravel(), len(_STEPS) * (_LEVELS + 1))
+        for i, share in enumerate((0.16, 0.68, 0.16))
+    )
+    return np.asarray(counts).reshape(len(_STEPS), -1)[:, 1:-1]
+
+
+@cache
+def _targets(step: int) -> npt.NDArray[np.int_]:
+    """Where each value ends after a first step and this one: shape (3 roundings, steps, values)."""
+    values = np.arange(step * (_LEVELS + 1))
+    first = np.rint(values / _STEPS[:, None]) * _STEPS[:, None]
+    noise = np.array([-1, 0, 1])[:, None, None] * (_STEPS[:, None] > 1)
+    level = np.minimum(np.rint(np.abs(first + noise) / step), _LEVELS).astype(int)
+    return np.asarray(level + (np.arange(len(_STEPS)) * (_LEVELS + 1))[:, None])
