@@ -7,8 +7,7 @@ such cues could explain; a detector that does not beat it has shown nothing.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,36 +25,26 @@ SIDE = 256
 Floats = npt.NDArray[np.float64]
 
 
-def features(data: bytes) -> Floats:
-    """Everything the baseline may know of a picture file.
+def features(pixels: Pixels, tables: Mapping[int, Sequence[int]] | None = None) -> Floats:
+    """Everything the baseline may know of a picture.
 
     Args:
-        data: Bytes of an image file.
+        pixels: Shape (h, w, 3), RGB.
+        tables: JPEG quantisation tables by number, 64 values each, as Pillow gives them; left out
+            for a picture that was never a JPEG file.
 
     Returns:
-        Shape (n,): width and height (log), the JPEG luminance and chrominance tables (zeros when
-        it is no JPEG), mean colour, `BINS` values of the radially averaged log spectrum.
+        Shape (157,): width and height (log), the first two tables (zeros without), mean colour,
+        `BINS` values of the radially averaged log spectrum.
 
     Example:
-        >>> stream = io.BytesIO()
-        >>> Image.new("RGB", (64, 48), "grey").save(stream, "PNG")
-        >>> features(stream.getvalue()).shape
-        (157,)
-    """
-    with Image.open(io.BytesIO(data)) as picture:
-        tables = getattr(picture, "quantization", None) or {}
-        pixels = np.asarray(picture.convert("RGB"))
-    return np.concatenate([_size(pixels), _tables(tables), pixel_features(pixels)])
-
-
-def pixel_features(pixels: Pixels) -> Floats:
-    """Mean colour and spectrum: what is left when there is no file, as for a crop.
-
-    Example:
-        >>> pixel_features(np.full((32, 32, 3), 51, np.uint8))[:3].tolist()
+        >>> features(np.full((32, 48, 3), 51, np.uint8))[130:133].tolist()
         [0.2, 0.2, 0.2]
     """
-    return np.concatenate([pixels.mean((0, 1)) / 255, spectrum(pixels)])
+    size = np.log(np.array(pixels.shape[1::-1], np.float64))
+    flat = [np.asarray((tables or {}).get(index, [0] * 64), np.float64) for index in (0, 1)]
+    colour = pixels.mean((0, 1)) / 255
+    return np.concatenate([size, np.log1p(np.concatenate(flat)), colour, spectrum(pixels)])
 
 
 def spectrum(pixels: Pixels) -> Floats:
@@ -108,20 +97,8 @@ class Shortcut:
         return np.asarray(self._trees.predict_proba(np.asarray(rows))[:, 1], np.float64)
 
 
-def read(paths: Sequence[Path]) -> Floats:
-    """Features of many files, shape (n, k).
-
-    Example:
-        >>> read([]).shape
-        (0,)
-    """
-    return np.array([features(path.read_bytes()) for path in paths])
-
-
-def _size(pixels: Pixels) -> Floats:
-    return np.log(np.array(pixels.shape[1::-1], np.float64))
-
-
-def _tables(tables: dict[int, list[int]]) -> Floats:
-    flat = [np.asarray(tables.get(index, [0] * 64), np.float64) for index in (0, 1)]
-    return np.log1p(np.concatenate(flat))
+def read(path: Path) -> tuple[Pixels, dict[int, list[int]]]:
+    """Pixels and quantisation tables (empty when it is no JPEG) of an image file."""
+    with Image.open(path) as picture:
+        tables = dict(getattr(picture, "quantization", None) or {})
+        return np.asarray(picture.convert("RGB"), np.uint8), tables
