@@ -13,8 +13,6 @@ from importlib import resources
 from string import Template
 from typing import TextIO
 
-import numpy as np
-
 from unmask.report import overlays
 from unmask.report.charts import gauge
 from unmask.report.sections import describe, icon, section
@@ -25,6 +23,7 @@ from unmask.report.words import (
     count,
     escape,
     false_alarms,
+    moment,
     percent,
     state,
     under_prior,
@@ -32,7 +31,7 @@ from unmask.report.words import (
 from unmask.types import Finding, Report, Run
 
 SUFFIX = ".html"
-MOST_PICTURED = 400
+MOST_FULL = 200
 MOST_OPENED = 12
 _BREAK = "<!-- findings -->"
 _PRIORS = (0.5, 0.1, 0.01, 0.001)
@@ -53,7 +52,7 @@ def _pieces(report: Report) -> Iterator[str]:
     values = _frame(report) | {"table": "".join(_row(*pair, report.run) for pair in ranked)}
     yield Template(top).substitute(values)
     for place, (number, finding) in enumerate(ranked):
-        yield from section(number, finding, report.run, place < MOST_PICTURED, place < MOST_OPENED)
+        yield from section(number, finding, report.run, place < MOST_FULL, place < MOST_OPENED)
     yield Template(bottom).substitute(values)
 
 
@@ -72,7 +71,7 @@ def _frame(report: Report) -> dict[str, str]:
         "ramp": _ramp(),
         "inputs": count(len(report.findings), "input"),
         "tally": _tally(report),
-        "created": escape(run.created),
+        "created": escape(moment(run.created)),
         "version": escape(run.version),
         "provider": escape(run.provider),
         "threads": str(run.threads),
@@ -87,7 +86,7 @@ def _frame(report: Report) -> dict[str, str]:
 
 def _ramp() -> str:
     """The colours of the heat map as a CSS gradient."""
-    stops = overlays.ramp(np.linspace(0, 1, 9))
+    stops = overlays.palette()[::51]
     return f"linear-gradient(90deg,{','.join('#' + bytes(stop).hex() for stop in stops)})"
 
 
@@ -145,9 +144,10 @@ def _priors() -> str:
 
 
 def _left_out(inputs: int) -> str:
-    if inputs <= MOST_PICTURED:
+    if inputs <= MOST_FULL:
         return ""
     return (
-        f'<p class="hint">Pictures are shown for the {MOST_PICTURED} inputs with the strongest '
-        "evidence, to keep this page small; the others are told in numbers.</p>"
+        f'<p class="hint">The {MOST_FULL} inputs with the strongest evidence are shown in full. '
+        "To keep this page small, the others are told without pictures and with their strongest "
+        "face only; the JSON and CSV reports hold everything.</p>"
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,7 +40,9 @@ _RGB = np.array(
         [-0.0041960863, -0.7034186147, 1.7076147010],
     ]
 )
+# Below the first strength nothing is laid over the face, above the second the most.
 _FAINT = 0.15
+_FULL = 0.6
 _OPAQUE = 0.85
 
 
@@ -51,36 +54,37 @@ class Mark(NamedTuple):
     over: bool
 
 
-def ramp(values: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """Colours of the heat map: any shape of values 0..1 to that shape with RGB behind it.
-
-    Example:
-        >>> ramp(np.array([0.0, 1.0])).shape
-        (2, 3)
-    """
-    strength = np.clip(np.nan_to_num(values), 0, 1)[..., None]
-    lightness, chroma, hue = np.moveaxis(
-        np.array(_WEAK) + strength * (np.array(_STRONG) - np.array(_WEAK)), -1, 0
-    )
+@cache
+def palette() -> npt.NDArray[np.uint8]:
+    """The 256 colours of the heat map, weak to strong: shape (256, 3)."""
+    strength = np.linspace(0, 1, 256)[:, None]
+    weak, strong = np.array(_WEAK), np.array(_STRONG)
+    lightness, chroma, hue = (weak + strength * (strong - weak)).T
     # The middle may be more vivid than the ends: red can, dark violet and pale yellow cannot.
-    chroma = chroma + 0.07 * np.sin(np.pi * strength[..., 0])
+    chroma = chroma + 0.07 * np.sin(np.pi * strength[:, 0])
     angle = np.radians(hue)
-    lab = np.stack([lightness, chroma * np.cos(angle), chroma * np.sin(angle)], axis=-1)
+    lab = np.stack([lightness, chroma * np.cos(angle), chroma * np.sin(angle)], axis=1)
     linear = np.clip((lab @ _LMS.T) ** 3 @ _RGB.T, 0, 1)
     curved = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
     return np.asarray(np.rint(curved * 255), dtype=np.uint8)
 
 
 def heat_map(heat: Plane) -> npt.NDArray[np.uint8]:
-    """A heat plane (h, w), 0..1, as RGBA (h, w, 4) to lay over its crop."""
-    strength = np.clip(np.nan_to_num(heat), 0, 1)
-    alpha = np.clip((strength - _FAINT) / (0.6 - _FAINT), 0, 1) * _OPAQUE
-    return np.dstack([ramp(strength), np.rint(alpha * 255).astype(np.uint8)])
+    """A heat plane (h, w), 0..1, as RGBA (h, w, 4) to lay over its crop.
+
+    Example:
+        >>> heat_map(np.zeros((2, 3), np.float32))[..., 3].max()
+        np.uint8(0)
+    """
+    level = np.asarray(np.clip(np.nan_to_num(heat), 0, 1) * 255, dtype=np.uint8)
+    alpha = np.clip((np.arange(256) / 255 - _FAINT) / (_FULL - _FAINT), 0, 1) * _OPAQUE
+    table = np.column_stack([palette(), np.rint(alpha * 255).astype(np.uint8)])
+    return np.asarray(table[level])
 
 
 def blend(pixels: Pixels, heat: Plane) -> Pixels:
-    """The crop with its heat map laid over it, both of the same height and width."""
-    layer = heat_map(heat).astype(np.float64)
+    """The crop with its heat map laid over it; both must have the same height and width."""
+    layer = heat_map(heat).astype(np.float32)
     alpha = layer[..., 3:] / 255
     return np.asarray(np.rint(pixels * (1 - alpha) + layer[..., :3] * alpha), dtype=np.uint8)
 
@@ -91,7 +95,7 @@ def boxed(pixels: Pixels, marks: Iterable[Mark]) -> Pixels:
 
     image = Image.fromarray(pixels)
     draw = ImageDraw.Draw(image)
-    unit = max(1, round(max(image.size) / 400))
+    unit = max(1, round(max(image.size) / 300))
     # Strong ones last, so that they lie on top in a crowd.
     for mark in sorted(marks, key=lambda mark: mark.over):
         _draw(draw, mark, unit)
@@ -101,7 +105,7 @@ def boxed(pixels: Pixels, marks: Iterable[Mark]) -> Pixels:
 def _draw(draw: ImageDraw, mark: Mark, unit: int) -> None:
     ink, line = ("#ffffff", "#a12a16") if mark.over else ("#111111", "#ffffff")
     width = 2 * unit if mark.over else unit
-    for grow, colour in ((unit, "#111111"), (0, line)):
+    for grow, colour in (((unit + 1) // 2, "#111111"), (0, line)):
         x0, y0, x1, y1 = (
             round(v) + d for v, d in zip(mark.box, (-grow, -grow, grow, grow), strict=True)
         )
@@ -114,7 +118,7 @@ def _draw(draw: ImageDraw, mark: Mark, unit: int) -> None:
 def _label(draw: ImageDraw, mark: Mark, unit: int, ink: str, ground: str) -> None:
     from PIL import ImageFont
 
-    font = ImageFont.load_default(9 * unit + 4)
+    font = ImageFont.load_default(8 * unit + 5)
     wide, high = draw.textbbox((0, 0), mark.label, font=font)[2:]
     left, top = max(mark.box[0], 0), max(mark.box[1] - high - 4 * unit, 0)
     draw.rectangle((left, top, left + wide + 6 * unit, top + high + 4 * unit), fill=ground)
@@ -144,5 +148,5 @@ def data_uri(pixels: npt.NDArray[np.uint8], kind: str = "webp", quality: int = 8
 
     image = Image.fromarray(pixels)
     stream = io.BytesIO()
-    image.save(stream, kind.upper(), quality=quality)
+    image.save(stream, kind.upper(), quality=quality, method=2)
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"

@@ -11,6 +11,7 @@ import html
 import math
 import re
 import unicodedata
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from unmask.types import Finding, Interval, Plane
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_WEAK = 0.3
 _ROWS = ("upper", "", "lower")
 _COLUMNS = ("left", "", "right")
 
@@ -97,6 +99,19 @@ def clock(seconds: float | None, digits: int = 1) -> str:
     return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
 
 
+def moment(created: str) -> str:
+    """A time of day as ISO 8601 for people; any other text as it is.
+
+    Example:
+        >>> moment("2025-11-20T20:31:07Z")
+        '2025-11-20 20:31:07 UTC'
+    """
+    try:
+        return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return created
+
+
 def count(n: int, one: str, many: str = "") -> str:
     """A number with its noun.
 
@@ -119,13 +134,16 @@ def under_prior(probability: float, prior: float) -> float:
 
 
 def where(heat: Plane) -> str:
-    """Where a heat map is strongest, as seen in the picture.
+    """Where a heat map is strongest, as seen in the picture; "" when it is weak everywhere.
 
     Example:
         >>> where(np.eye(3, dtype=np.float32)[::-1] * [0, 0, 1])
         'upper right'
     """
-    row, column = np.unravel_index(int(np.nan_to_num(heat).argmax()), heat.shape)
+    heat = np.nan_to_num(heat)
+    if heat.max(initial=0) < _WEAK:
+        return ""
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     words = (_ROWS[int(row * 3 // heat.shape[0])], _COLUMNS[int(column * 3 // heat.shape[1])])
     return " ".join(filter(None, words)) or "middle"
 
