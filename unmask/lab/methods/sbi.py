@@ -131,7 +131,7 @@ def either(first: Tensor, second: Tensor) -> Tensor:
         >>> either(torch.zeros(1), torch.full((1,), -50.0)).round(decimals=3)
         tensor([0.])
     """
-    return torch.logaddexp(torch.logaddexp(first, second), first + second)
+    return torch.logsumexp(torch.stack([first, second, first + second]), 0)
 
 
 class SelfBlended(Method):

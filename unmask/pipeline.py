@@ -1,0 +1,248 @@
+"""The way of a picture: read, find, cut, judge, weigh, tell; each step is a room of its own."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
+from typing import Protocol
+
+from unmask import __version__, media
+from unmask.errors import ConfigError, InputError
+from unmask.faces import align, quality
+from unmask.faces.find import Finder
+from unmask.faces.landmarks import Landmarker
+from unmask.faces.track import Tracker
+from unmask.judge import points
+from unmask.judge.abstain import usable
+from unmask.judge.bundle import Bundle, embedded, installed, resolve
+from unmask.judge.runtime import CPU, Detector
+from unmask.judge.weigh import Judged, Opinion, Weigher
+from unmask.media import Limits, Sampling
+from unmask.types import Detector as DetectorFacts
+from unmask.types import Face, Failure, Finding, Frame, Pixels, Report, Run
+
+AHEAD = 2
+"""Decoded frames that wait for the judge; enough to keep both sides busy, few enough for memory."""
+
+MOST_FACES = 64
+"""Largest faces judged in one frame; a stadium is not worth an hour."""
+
+
+def check(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    detectors: Sequence[str] | None = None,
+    finder: str | None = None,
+    at: str = "fpr=0.05",
+    limits: Limits | None = None,
+    sampling: Sampling | None = None,
+    threads: int | None = None,
+) -> Report:
+    """Examine photos, videos and folders.
+
+    Args:
+        paths: One or several; folders are walked in sorted order.
+        detectors: Names or folders of bundles; those that come with Unmask by default.
+        finder: Name or folder of a face finder's bundle; Unmask's own by default.
+        at: Operating point: the share of genuine faces that may be called manipulated.
+        limits: Bounds on bytes, pixels and duration.
+        sampling: Which frames of a video are examined; 32, evenly spread, by default.
+        threads: Inputs examined at a time; one per core by default.
+
+    Returns:
+        One finding per input, in order; a file that cannot be examined has its error in it.
+
+    Raises:
+        ConfigError: For a detector or option that does not exist.
+        BundleError: For a detector that cannot be used.
+
+    Example:
+        >>> check("no-such-file.jpg").findings[0].error.code
+        'not_found'
+    """
+    given = [paths] if isinstance(paths, str | Path) else paths
+    examiner = Examiner(
+        detectors=detectors, finder=finder, at=at, limits=limits, sampling=sampling, threads=threads
+    )
+    walked = media.walk(str(path) for path in given)
+    return Report(examiner.run, tuple(examiner.stream(walked)))
+
+
+def list_detectors() -> tuple[str, ...]:
+    """Names of the detectors that can be used here: those that come with Unmask, then others."""
+    names = dict.fromkeys([*embedded(), *installed()])
+    return tuple(name for name in names if resolve(name).card.detects)
+
+
+class Examiner:
+    """Everything loaded once, ready for any number of inputs.
+
+    Args:
+        detectors: As for `check`, and so are all others.
+
+    Attributes:
+        run: How its findings are made.
+    """
+
+    def __init__(
+        self,
+        *,
+        detectors: Sequence[str] | None = None,
+        finder: str | None = None,
+        at: str = "fpr=0.05",
+        limits: Limits | None = None,
+        sampling: Sampling | None = None,
+        threads: int | None = None,
+    ) -> None:
+        rate = points.parse(at)
+        bundles = [resolve(name) for name in detectors or _embedded_detectors()]
+        cards = [bundle.card for bundle in bundles]
+        self._threshold = points.fused_threshold(cards, rate)
+        self._finder = load_finder(resolve(finder or "face-finder"))
+        self._landmarker = Landmarker(resolve("face-landmarks"))
+        self._detectors = [Detector(bundle) for bundle in bundles]
+        self._limits, self._sampling = limits or Limits(), sampling or Sampling()
+        self._threads = threads or os.cpu_count() or 1
+        self.run = Run(
+            version=__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            provider=CPU,
+            threads=self._threads,
+            operating_point=at,
+            threshold=self._threshold,
+            detectors=tuple(
+                DetectorFacts(c.name, c.version, c.model.sha256, points.threshold(c, rate))
+                for c in cards
+            ),
+        )
+
+    def stream(self, paths: Iterable[str]) -> Iterator[Finding]:
+        """Findings in the order of `paths`, several inputs at a time, as soon as they are there."""
+        waiting: deque[Future[Finding]] = deque()
+        todo = iter(paths)
+        with ThreadPoolExecutor(self._threads, "unmask") as pool:
+            try:
+                for path in islice(todo, 2 * self._threads):
+                    waiting.append(pool.submit(self.examine, path))
+                while waiting:
+                    yield waiting.popleft().result()
+                    for path in islice(todo, 1):
+                        waiting.append(pool.submit(self.examine, path))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def examine(self, path: str | Path) -> Finding:
+        """The finding about one file; what is wrong with the file is told in it, not raised."""
+        try:
+            with media.open_media(path, limits=self._limits, sampling=self._sampling) as source:
+                return self._weigh(source)
+        except InputError as error:
+            return Finding(
+                path=str(path),
+                kind="unknown",
+                sha256=None,
+                verdict=None,
+                probability=None,
+                interval=None,
+                reasons=(error.code,),
+                notes=(error.message,),
+                error=Failure(error.code, error.message),
+            )
+
+    def _weigh(self, source: media.Source) -> Finding:
+        weigher = Weigher(source.media, self._threshold)
+        video = source.media.kind == "video"
+        tracker = Tracker() if video else None
+        for frame in _ahead(source.frames()) if video else source.frames():
+            faces = self._finder.find(frame.pixels)[:MOST_FACES]
+            if tracker:
+                faces = tracker.update(frame.pixels, faces)
+            weigher.add(frame, self._judge(frame, faces))
+        return weigher.finish()
+
+    def _judge(self, frame: Frame, faces: Sequence[Face]) -> list[Judged]:
+        """Every usable face before every detector, in one batch each."""
+        measured = self._measure(frame, faces)
+        ready = [face for face in measured if usable(face)]
+        columns = []
+        for detector in self._detectors:
+            crops = [align.cut(frame.pixels, face, detector.card.crop) for face in ready]
+            scores = detector.score(crops)
+            columns.append([Opinion(*pair) for pair in zip(crops, scores, strict=True)])
+        opinions = iter(zip(*columns, strict=True))
+        return [Judged(face, next(opinions) if usable(face) else ()) for face in measured]
+
+    def _measure(self, frame: Frame, faces: Sequence[Face]) -> list[Face]:
+        found = self._landmarker.locate(frame.pixels, faces)
+        return [
+            replace(face, landmarks=marks, quality=quality.assess(frame.pixels, face))
+            for face, marks in zip(faces, found, strict=True)
+        ]
+
+
+class FindsFaces(Protocol):
+    """Any face finder: Unmask's own or another one behind the same call."""
+
+    def find(self, pixels: Pixels) -> list[Face]:
+        """All faces, the largest first."""
+        ...
+
+
+def load_finder(bundle: Bundle) -> FindsFaces:
+    """The finder that a bundle holds: Unmask's own kind, or OpenCV's YuNet.
+
+    Raises:
+        ConfigError: `bad_option` for a bundle of another task.
+    """
+    if bundle.card.task != "face-finder":
+        raise ConfigError("bad_option", f"{bundle.card.name} is no face finder.")
+    if bundle.card.options.get("runtime") == "opencv-yunet":
+        from unmask.faces.opencv_yunet import YuNet
+
+        return YuNet(bundle)
+    return Finder(bundle)
+
+
+def _embedded_detectors() -> list[str]:
+    return [name for name in embedded() if resolve(name).card.detects]
+
+
+def _ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Decode in a thread of its own while earlier frames are judged.
+
+    The thread ends when the frames do, or when nobody wants them any more.
+    """
+    waiting: Queue[Frame | BaseException | None] = Queue(AHEAD)
+    unwanted = Event()
+
+    def decode() -> None:
+        try:
+            for frame in frames:
+                waiting.put(frame)
+                if unwanted.is_set():
+                    return
+            waiting.put(None)
+        except BaseException as error:  # noqa: BLE001 - handed over, and raised by the other side
+            waiting.put(error)
+
+    worker = Thread(target=decode, name="unmask-decode", daemon=True)
+    worker.start()
+    try:
+        while isinstance(item := waiting.get(), Frame):
+            yield item
+        if isinstance(item, BaseException):
+            raise item
+    finally:
+        unwanted.set()
+        while worker.is_alive():
+            if not waiting.empty():
+                waiting.get()
+            worker.join(0.01)
