@@ -74,6 +74,9 @@ class Config:
         blend, swap, generator, foreign: Shares of pairs: self-blends; swaps against genuine frames
             of the same set; generated faces against photos of the same set; generated faces that
             have no genuine counterpart, against photos of any set under full wear.
+        turn: Epoch from which `later` replaces the four shares, and photos cropped so tightly that
+            a blend has no surroundings are no longer blended.
+        later: Shares from then on: blends need the most looking at, swaps are soon learnt.
         dropout: Before the heads.
     """
 
@@ -87,6 +90,8 @@ class Config:
     swap: float = 0.22
     generator: float = 0.2
     foreign: float = 0.08
+    turn: int = 4
+    later: tuple[float, float, float, float] = (0.66, 0.12, 0.16, 0.06)
     dropout: float = 0.2
 
 
@@ -247,28 +252,38 @@ class _Faces:
                 groups.setdefault((sample.set, sample.label), []).append(index)
         self.groups = groups
         self.real = {name: rows for (name, label), rows in groups.items() if label == 0}
+        self.roomy = {name: rows for name, rows in self.real.items() if name not in TIGHT}
+        self.tight = False
 
     def of(self, name: str, label: int, rng: Rng) -> Record:
         rows = self.groups[name, label]
         return self.cache[rows[rng.integers(len(rows))]]
 
     def any_real(self, rng: Rng) -> Record:
+        """A genuine face of any set."""
+        return self._one_of(self.real, rng)
+
+    def to_blend(self, rng: Rng) -> Record:
+        """A genuine face for blending; from tight sets only while `tight` holds."""
+        return self._one_of(self.real if self.tight else self.roomy, rng)
+
+    def _one_of(self, sets: dict[str, list[int]], rng: Rng) -> Record:
         """A set by the root of its size, then one of its faces: small sets are heard too."""
-        names = list(self.real)
-        share = np.sqrt([len(self.real[n]) for n in names])
-        name = names[rng.choice(len(names), p=share / share.sum())]
-        return self.of(name, 0, rng)
+        names = list(sets)
+        share = np.sqrt([len(sets[name]) for name in names])
+        return self.of(names[rng.choice(len(names), p=share / share.sum())], 0, rng)
 
 
 Pair = tuple[tuple[Pixels, Face], tuple[Pixels, Face], tuple[float, float], Plane | None]
 """Genuine and forged picture, each with its face; labels of the two heads; the mask if known."""
 
+TIGHT = frozenset({"utkface_crop", "landmarks11_pvt"})
 SWAPS, GENERATED, FOREIGN = "swap_meso", "ffhq256_vs_stylegan_140k", "diff_sfhq_t2i"
 
 
 def blend_pair(faces: _Faces, rng: Rng) -> Pair:
     """A photo and its self-blend."""
-    record = faces.any_real(rng)
+    record = faces.to_blend(rng)
     forged, mask = self_blend(record.pixels, landmarks_of(record.face), rng)
     return (record.pixels, record.face), (forged, record.face), (1.0, IGNORE), mask
 
@@ -305,13 +320,15 @@ class Pairs(Dataset[dict[str, Tensor]]):
             generator_pair,
             foreign_pair,
         ]
-        shares = np.array([config.blend, config.swap, config.generator, config.foreign])
-        self.shares = shares / shares.sum()
-        self.epoch = 0
+        self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Move the wear on."""
-        self.epoch = epoch
+        """Move the wear and the shares on."""
+        config, self.epoch = self.config, epoch
+        first = (config.blend, config.swap, config.generator, config.foreign)
+        shares = np.array(config.later if epoch >= config.turn else first)
+        self.shares = shares / shares.sum()
+        self.faces.tight = epoch < config.turn
 
     def __len__(self) -> int:
         return self.config.pairs
