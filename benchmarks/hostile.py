@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -222,7 +223,9 @@ def huge(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     most = b"\xff\xfe"
     if name.endswith(".png"):
         for side in (0x7FFFFFFF, 60_000):
-            yield name, data[:16] + struct.pack(">II", side, side) + data[24:]
+            header = data[12:16] + struct.pack(">II", side, side) + data[24:29]
+            check = struct.pack(">I", zlib.crc32(header))
+            yield name, data[:12] + header + check + data[33:]
     elif name.endswith(".gif"):
         yield name, data[:6] + most + most + data[10:]
     elif name.endswith(".bmp"):

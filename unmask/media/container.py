@@ -55,7 +55,7 @@ _CUT = Fact("file.truncated", True, "The end is missing; what is there was exami
 
 
 def _matroska(head: bytes, size: int) -> tuple[dict[str, bytes], bool]:
-    texts = {}
+    texts: dict[str, bytes] = {}
     for match in _MATROSKA_APP.finditer(head):
         texts.setdefault("encoder", match[2][: match[1][0] & 0x7F])
     at = head.find(_SEGMENT) + len(_SEGMENT)

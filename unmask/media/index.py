@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import time
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,25 +77,32 @@ def build(address: str, name: str, limits: Limits) -> Index:
     """
     import cv2
 
-    packets = open_capture(address, name, limits, packets=True)
-    try:
-        width, height = _whole(packets, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        check_pixels(width, height, limits)
+    with _opened(address, name, limits) as head:
+        width, height = _whole(head, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        claimed, fourcc = _whole(head, cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FOURCC)
+        (turned,) = _whole(head, cv2.CAP_PROP_ORIENTATION_META)
+        rate = _rate(head.get(cv2.CAP_PROP_FPS))
+    check_pixels(width, height, limits)
+    # A capture of packets does not tell the rotation, so the header was opened on its own.
+    with _opened(address, name, limits, packets=True) as packets:
         times, keys = _packets(packets, limits)
-        if not len(times) or not width * height:
-            raise InputError("no_frames", f"This {name} holds no frame.")
-        rate = _rate(packets.get(cv2.CAP_PROP_FPS))
-        claimed, fourcc, turned = _whole(
-            packets, cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_ORIENTATION_META
-        )
-    finally:
-        packets.release()
+    if not len(times) or not width * height:
+        raise InputError("no_frames", f"This {name} holds no frame.")
     times, keys, timed = _sorted(times, keys, rate)
     codec = (fourcc & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1").strip("\x00 ")
     found = Index(times, keys, timed, width, height, rate, claimed, codec, turned)
     if found.duration > limits.seconds:
         raise _too_long(limits)
     return found
+
+
+@contextmanager
+def _opened(address: str, name: str, limits: Limits, *, packets: bool = False) -> Iterator[Any]:
+    capture = open_capture(address, name, limits, packets=packets)
+    try:
+        yield capture
+    finally:
+        capture.release()
 
 
 def _too_long(limits: Limits) -> InputError:
