@@ -230,3 +230,10 @@ def test_enlarging_shows_the_same_place() -> None:
     frame = noise(40, 40)
     crop = warp(frame, np.array([[3.0, 0, -30], [0, 3.0, -30]]), (30, 30))
     assert np.array_equal(crop.pixels[1::3, 1::3], frame[10:20, 10:20])
+
+
+def test_shrinking_keeps_the_far_edge_of_an_odd_frame() -> None:
+    frame = np.full((301, 303, 3), 200, np.uint8)
+    crop = whole(frame, CropRecipe("frame", (40, 40), 1.0, (0, 0, 0), (1, 1, 1)))
+    assert (crop.pixels[2:38, 2:38] == 200).all()
+    assert crop.pixels[20, 39, 0] > 120

@@ -15,12 +15,11 @@ that; two copies of one detector deserve 0.5 each.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from unmask.errors import ConfigError
-from unmask.judge.odds import EDGE, logit, sigmoid
+from unmask.judge.odds import chance, log_odds
 from unmask.types import Interval, Score
 
 
@@ -50,11 +49,10 @@ def fuse(
     if not scores:
         raise ConfigError("bad_option", "There is no score to fuse.")
     named = weights or {}
-    weight = np.array([named.get(s.detector, 1.0) for s in scores])
-    middle = logit([s.probability for s in scores])
-    low, high = logit(np.array([s.interval for s in scores])).T
-    total = float(weight @ middle)
-    below = float(np.linalg.norm(weight * np.maximum(middle - low, 0)))
-    above = float(np.linalg.norm(weight * np.maximum(high - middle, 0)))
-    ends = np.clip(sigmoid([total - below, total, total + above]), EDGE, 1 - EDGE).tolist()
-    return ends[1], (ends[0], ends[2])
+    total = below = above = 0.0
+    for score in scores:
+        weight, middle = named.get(score.detector, 1.0), log_odds(score.probability)
+        total += weight * middle
+        below += (weight * max(middle - log_odds(score.interval[0]), 0.0)) ** 2
+        above += (weight * max(log_odds(score.interval[1]) - middle, 0.0)) ** 2
+    return chance(total), (chance(total - math.sqrt(below)), chance(total + math.sqrt(above)))

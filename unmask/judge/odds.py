@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,6 +35,28 @@ def logit(probability: npt.ArrayLike) -> Array:
     """
     p = np.clip(np.asarray(probability, np.float64), EDGE, 1 - EDGE)
     return np.asarray(np.log(p) - np.log1p(-p), np.float64)
+
+
+def log_odds(probability: float) -> float:
+    """Return `logit` of one number; arrays of one would cost more than the arithmetic.
+
+    Example:
+        >>> log_odds(0.5)
+        0.0
+    """
+    p = min(max(probability, EDGE), 1 - EDGE)
+    return math.log(p) - math.log1p(-p)
+
+
+def chance(log_odds: float) -> float:
+    """Return the probability of log-odds, `EDGE` away from 0 and 1.
+
+    Example:
+        >>> chance(0.0)
+        0.5
+    """
+    bound = min(max(log_odds, -50.0), 50.0)
+    return min(max(1 / (1 + math.exp(-bound)), EDGE), 1 - EDGE)
 
 
 def wilson(share: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Array, Array]:

@@ -1,0 +1,254 @@
+"""Weigh: from scored faces to the finding about one photo or video.
+
+A face's detectors are fused, a person's frames are averaged along time, and the worst person
+decides:
+
+- `likely_manipulated`: at or over the threshold. In a video a person who could be judged in fewer
+  than three of the examined frames cannot bring it about.
+- `no_evidence`: every judged face lies under the threshold with its whole interval, and no strong
+  doubt stands against the largest face or the worst one. It never means "authentic".
+- `inconclusive`: everything else, a picture without a face among it.
+
+A video of any length is weighed in little memory: all samples stay as numbers, but only evenly
+spread moments and the strongest ones stay as evidence, and only the latter keep their pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+
+from unmask.faces.align import cut
+from unmask.judge.abstain import REASONS, Doubt, Level, of_crops, of_face, of_media, usable
+from unmask.judge.card import CropRecipe
+from unmask.judge.fuse import fuse
+from unmask.judge.moments import Moments
+from unmask.judge.person import Person
+from unmask.judge.timeline import LEAST
+from unmask.types import (
+    Crop,
+    Evidence,
+    Face,
+    Finding,
+    Frame,
+    Media,
+    Pixels,
+    Plane,
+    Score,
+    Segment,
+    Verdict,
+)
+
+__all__ = ["REASONS", "Judged", "Opinion", "Weigher", "usable"]
+
+PREVIEW_SIDE = 640
+"""Longer side of a finding's preview, pixels."""
+
+_SHOWN = CropRecipe("box", (192, 192), 1.4, (0, 0, 0), (1, 1, 1))
+"""How a face is shown when no detector's own crop comes with a heat map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one detector was shown of a face, and what it said.
+
+    Attributes:
+        crops: By the detector's recipe; empty when the recipe allowed none.
+        score: `None` then.
+    """
+
+    crops: tuple[Crop, ...]
+    score: Score | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A face and what the detectors made of it.
+
+    Attributes:
+        face: With its quality, and in a video its track.
+        opinions: One per detector; none for a face that is not `usable`.
+    """
+
+    face: Face
+    opinions: tuple[Opinion, ...] = ()
+
+
+class Weigher:
+    """Takes a photo's or a video's frames one by one and ends with the finding.
+
+    Args:
+        media: What was opened.
+        threshold: Fused probability from which a face counts as manipulated; see
+            `unmask.judge.points`.
+        weights: Of the detectors; see `unmask.judge.fuse`.
+
+    Example:
+        >>> weigher = Weigher(Media("a.jpg", "image", "00", "JPEG", 8, 8), threshold=0.7)
+        >>> weigher.add(Frame(np.zeros((8, 8, 3), np.uint8)), [])
+        >>> finding = weigher.finish()
+        >>> finding.verdict, finding.probability, finding.reasons
+        ('inconclusive', None, ('no_face',))
+    """
+
+    def __init__(
+        self, media: Media, threshold: float, weights: Mapping[str, float] | None = None
+    ) -> None:
+        self._media, self._threshold, self._weights = media, threshold, weights
+        self._video = media.kind == "video"
+        self._people: dict[int, Person] = {}
+        self._moments = Moments(thin=self._video)
+        self._frames = 0
+        self._preview: Pixels | None = None
+        self._strongest = 0.0
+
+    def add(self, frame: Frame, judged: Sequence[Judged]) -> None:
+        """Weigh one examined frame.
+
+        Args:
+            frame: With or without faces; in a video in the order of time.
+            judged: Its faces.
+        """
+        strongest = self._strongest
+        for place, one in enumerate(judged):
+            evidence, doubts = weighed(one, frame.time, self._weights)
+            number = one.face.track if self._video else place
+            if number not in self._people:
+                self._people[number] = Person(number)
+            self._people[number].add(evidence, doubts)
+            self._moments.add(
+                (self._frames, place), number, evidence, partial(_pictures, frame, one)
+            )
+            strongest = max(strongest, evidence.probability or 0.0)
+        if self._preview is None or strongest > self._strongest:
+            self._preview = _small(frame.pixels)
+        self._strongest = strongest
+        self._frames += 1
+
+    def finish(self) -> Finding:
+        """Return the finding about everything that was added."""
+        people = list(self._people.values())
+        worst = max(people, key=lambda p: p.probability or -1.0, default=None)
+        reasons, strong = self._reasons(people, worst)
+        return Finding(
+            path=self._media.path,
+            kind=self._media.kind,
+            sha256=self._media.sha256,
+            verdict=self._verdict(people, strong),
+            probability=worst.probability if worst else None,
+            interval=worst.interval if worst else None,
+            reasons=reasons,
+            notes=tuple(REASONS[code] for code in reasons),
+            faces=self._moments.evidence(),
+            segments=self._segments(people),
+            media=self._media,
+            preview=self._preview,
+        )
+
+    def _verdict(self, people: list[Person], strong: bool) -> Verdict:
+        judged = [person for person in people if person.samples]
+        if any(person.over(self._threshold, self._frames) for person in judged):
+            return "likely_manipulated"
+        if judged and not strong and all(person.under(self._threshold) for person in judged):
+            return "no_evidence"
+        return "inconclusive"
+
+    def _reasons(self, people: list[Person], worst: Person | None) -> tuple[tuple[str, ...], bool]:
+        """Return the codes in their order, and whether a strong doubt is among them."""
+        if worst is None:
+            return ("no_face",), True
+        largest = max(people, key=lambda person: person.size)
+        told, strong = set[str](), set[str]()
+        for person in (largest, worst):
+            told |= person.codes(Level.MILD)
+            strong |= person.codes(Level.STRONG)
+            if self._video and 0 < person.samples < LEAST:
+                strong.add("few_frames")
+        for doubt in of_media(self._media):
+            (strong if doubt.level >= Level.STRONG else told).add(doubt.code)
+        if not worst.samples:
+            strong.add("all_abstained")
+        elif not largest.samples:
+            strong.add("largest_abstained")
+        return tuple(code for code in REASONS if code in told | strong), bool(strong)
+
+    def _segments(self, people: list[Person]) -> tuple[Segment, ...]:
+        if not self._video:
+            return ()
+        found = [
+            segment
+            for person in people
+            if person.windows
+            for segment in person.windows.segments(
+                self._threshold, person.number, self._media.duration
+            )
+        ]
+        return tuple(sorted(found, key=lambda segment: (segment.start, segment.track)))
+
+
+def weighed(
+    judged: Judged, time: float | None, weights: Mapping[str, float] | None = None
+) -> tuple[Evidence, list[Doubt]]:
+    """Fuse what the detectors said of one face at one moment.
+
+    Args:
+        judged: The face and the opinions.
+        time: Seconds; `None` for a photo.
+        weights: Of the detectors.
+
+    Returns:
+        The evidence, without pictures, and the doubts behind its reasons.
+    """
+    scores, doubts = _admitted(judged)
+    probability, interval = fuse(scores, weights) if scores else (None, None)
+    quality = judged.face.quality  # it has told its own reasons, with numbers
+    untold = {doubt.code for doubt in doubts} - {doubt.code for doubt in of_face(judged.face)}
+    reasons = list(quality.reasons) if quality else []
+    reasons += [sentence for code, sentence in REASONS.items() if code in untold]
+    evidence = Evidence(judged.face, time, scores, probability, interval, tuple(reasons))
+    return evidence, doubts
+
+
+def _admitted(judged: Judged) -> tuple[tuple[Score, ...], list[Doubt]]:
+    """Choose the scores that count; none when the face is refused, or each detector's crop is."""
+    doubts = of_face(judged.face)
+    if not usable(judged.face):
+        return (), doubts
+    scores: list[Score] = []
+    for opinion in judged.opinions:
+        about = of_crops(opinion.crops)
+        doubts += about
+        if opinion.score and not any(d.level == Level.REFUSED for d in about):
+            scores.append(opinion.score)
+    if scores:
+        kept = [doubt for doubt in doubts if doubt.level < Level.REFUSED]
+        partly = [Doubt("partly_judged", Level.MILD)] if len(kept) < len(doubts) else []
+        doubts = kept + partly
+    highest = {doubt.code: doubt for doubt in sorted(doubts)}
+    return tuple(scores), list(highest.values())
+
+
+def _pictures(frame: Frame, judged: Judged) -> tuple[Crop | None, Plane | None]:
+    """Return a crop of a face to show, and the heat map over it if a detector drew one."""
+    for opinion in judged.opinions:
+        if opinion.score and opinion.score.heat is not None:
+            crop = opinion.crops[0]
+            size = crop.pixels.shape[1::-1]
+            heat = cv2.resize(opinion.score.heat, size, interpolation=cv2.INTER_LINEAR)
+            return crop, np.clip(heat, 0, 1)
+    crops = cut(frame.pixels, judged.face, _SHOWN)
+    return (crops[0] if crops else None), None
+
+
+def _small(pixels: Pixels) -> Pixels:
+    """Shrink a frame to the preview's size; never enlarge it."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, PREVIEW_SIDE / max(height, width))
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    if scale == 1.0:
+        return pixels.copy()
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
