@@ -15,12 +15,14 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from unmask.errors import ConfigError
-from unmask.types import Report
 
-__all__ = ["Format", "formats", "render", "write"]
+if TYPE_CHECKING:
+    from unmask.types import Report
+
+__all__ = ["Format", "choose", "formats", "render", "write"]
 
 
 class Format(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from unmask.report import overlays
 from unmask.report.charts import Peak, gauge, timeline
 from unmask.report.words import between, clip, clock, count, escape, percent, where
-from unmask.types import Evidence, Finding, Quality, Run, Score
+from unmask.types import Crop, Evidence, Finding, Quality, Run, Score
 
 CROP_SIDE = 288
 THUMB_SIDE = 176
@@ -40,7 +40,9 @@ def video(number: int, finding: Finding, run: Run, full: bool) -> str:
     strip = "".join(_moment(peak, run.threshold) for peak in peaks)
     return (
         f"<h4>Over time</h4>{told}{timeline(finding, run.threshold, peaks)}"
-        f"{f'<ol class=strip>{strip}</ol>' if strip else ''}"
+        '<p class="hint">Dots are single frames. The verdict goes by averages over neighbouring '
+        "frames, so one frame over the threshold need not decide it.</p>"
+        + (f'<ol class="strip">{strip}</ol>' if strip else "")
     )
 
 
@@ -91,8 +93,11 @@ def _looks(anchor: str, evidence: Evidence) -> str:
     """The crop, and beside it the same crop under its heat map, which a box takes off."""
     if evidence.crop is None:
         return ""
-    figures = f"<figure>{_crop(evidence)}<figcaption>As the detector saw it</figcaption></figure>"
-    if heated := _heated(evidence):
+    heated = _heated(evidence)
+    # Without a heat map the crop was cut for the eye, not by a detector's recipe.
+    name = "As the detector saw it" if heated else "The face"
+    figures = f"<figure>{_crop(evidence.crop)}<figcaption>{name}</figcaption></figure>"
+    if heated:
         figures += (
             f'<figure><input type="checkbox" id="{anchor}-heat" checked>{heated}'
             f'<figcaption><label for="{anchor}-heat">Heat map</label>'
@@ -112,10 +117,8 @@ def _thumb(evidence: Evidence) -> str:
     return f'<img src="{uri}" alt="The face{_strongest_at(evidence)}">'
 
 
-def _crop(evidence: Evidence, alt: str = "The face, cut out.") -> str:
-    if evidence.crop is None:
-        return ""
-    uri = overlays.data_uri(overlays.shrink(evidence.crop.pixels, CROP_SIDE))
+def _crop(crop: Crop, alt: str = "The face, cut out.") -> str:
+    uri = overlays.data_uri(overlays.shrink(crop.pixels, CROP_SIDE))
     return f'<img src="{uri}" alt="{alt}">'
 
 
@@ -124,7 +127,7 @@ def _heated(evidence: Evidence) -> str:
         return ""
     layer = overlays.data_uri(overlays.shrink(overlays.heat_map(evidence.heat), HEAT_SIDE))
     return (
-        f'<span class="stack">{_crop(evidence, "")}<img class="heat" src="{layer}" '
+        f'<span class="stack">{_crop(evidence.crop, "")}<img class="heat" src="{layer}" '
         f'alt="Heat map{_strongest_at(evidence)}"></span>'
     )
 
@@ -203,10 +206,11 @@ def _every(finding: Finding) -> str:
         f"<td>{f'{e.face.quality.score:.2f}' if e.face.quality else '–'}</td></tr>"
         for i, e in enumerate(finding.faces[:MOST_ROWS], start=1)
     )
+    noun = "moment" if finding.kind == "video" else "face"
     more = len(finding.faces) - MOST_ROWS
     rest = f'<p class="hint">{more:,} more are in the JSON and CSV reports.</p>' if more > 0 else ""
     return (
-        f'<details class="every"><summary>All {count(len(finding.faces), "examined face")}'
+        f'<details class="every"><summary>{count(len(finding.faces), noun)} in numbers'
         f'</summary><div class="wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{rest}</details>"
     )

@@ -69,9 +69,7 @@ def _unit(probability: float) -> float:
 def timeline(finding: Finding, threshold: float, peaks: Sequence[Peak]) -> str:
     """Scores over the seconds of a video: a line per person, forged stretches, lettered peaks."""
     tracks = _tracks(finding.faces)
-    moments = [e.time for e in finding.faces if e.time is not None and math.isfinite(e.time)]
-    told = finding.media.duration if finding.media else None
-    end = max([told or 0.0, *moments, 1e-3])
+    end = _end(finding)
     lines = "".join(_line(i, dots, end) for i, dots in enumerate(tracks.values()))
     shades = "".join(_shade(s.start, s.end, end) for s in finding.segments)
     limit = 100 - _unit(threshold)
@@ -84,6 +82,13 @@ def timeline(finding: Finding, threshold: float, peaks: Sequence[Peak]) -> str:
         f"{_scale(threshold)}{_ticks(end)}{''.join(_peak(p, end) for p in peaks)}</div>"
         f"{_legend(tracks, bool(finding.segments))}</div>"
     )
+
+
+def _end(finding: Finding) -> float:
+    """The length of the time line in seconds: never nothing, and never short of a face."""
+    told = finding.media.duration if finding.media else None
+    moments = [told or 0.0, *(evidence.time or 0.0 for evidence in finding.faces)]
+    return max(1e-3, *filter(math.isfinite, moments))
 
 
 def _tracks(faces: Iterable[Evidence]) -> dict[int, list[Dot]]:

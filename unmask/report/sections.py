@@ -8,7 +8,18 @@ from math import isfinite
 from unmask.report import overlays
 from unmask.report.cards import MOST_TEXT, faces, is_over, sentences, strongest, video
 from unmask.report.charts import gauge
-from unmask.report.words import FAILED, between, clip, clock, count, escape, percent, plain, state
+from unmask.report.words import (
+    FAILED,
+    NO_FACE,
+    between,
+    clip,
+    clock,
+    count,
+    escape,
+    percent,
+    plain,
+    state,
+)
 from unmask.types import Evidence, Finding, Media, Run
 
 PREVIEW_SIDE = 960
@@ -47,25 +58,29 @@ def _answer(finding: Finding, run: Run) -> str:
     if finding.error:
         message = escape(clip(finding.error.message, MOST_TEXT))
         said.append(f"<p>{message} <code>{escape(finding.error.code)}</code></p>")
-    if finding.notes:
-        said.append(f"<h4>Why</h4>{sentences(finding.notes)}")
     if what is not FAILED:
-        said.append('<p class="hint">' + _MEANING[what.key] + "</p>")
+        said.append(f"<p>{_MEANING[what.key]}</p>")
+    if finding.notes and what is not NO_FACE:
+        said.append(f"<h4>Reasons to doubt this answer</h4>{sentences(finding.notes)}")
     return f'<div class="words">{"".join(said)}{_file(finding)}</div>'
 
 
 _MEANING = {
-    "manipulated": "A strong reason to look closer. Not a proof, and no word on who did it or why.",
-    "inconclusive": "The scores decide neither way. Look for a better copy of the same picture.",
-    "none": "This does not show that the picture is unmanipulated: the detectors know only the "
-    "traces they were trained on, and copies wash traces out.",
-    "noface": "Unmask judges faces only. It says nothing about the rest of the picture.",
+    "manipulated": "The score reaches the threshold. That is a strong reason to look closer; it is "
+    "no proof, and it does not tell who changed what, or why.",
+    "inconclusive": "The evidence is too weak for either answer. Look for a better copy of the "
+    "same picture.",
+    "none": "Every face stays below the threshold. That does not show that the picture is "
+    "unmanipulated: detectors know only the traces they were trained on, and copying wears "
+    "traces away.",
+    "noface": "Only faces are judged, so nothing is known about this file.",
 }
 
 
 def _certainty(finding: Finding, threshold: float) -> str:
     doubt = between(finding.interval)
-    worst = " for the worst face" if len({e.face.track for e in finding.faces}) > 1 else ""
+    several = len({e.face.track for e in finding.faces}) > 1
+    worst = f" for the worst {'person' if finding.kind == 'video' else 'face'}" if several else ""
     return (
         f'<p class="certainty"><b>{percent(finding.probability)}</b> probability of manipulation'
         f"{worst}{f', 95% interval {doubt}' if doubt else ''}</p>"
