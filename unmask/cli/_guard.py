@@ -2,53 +2,79 @@
 
 from __future__ import annotations
 
-import functools
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
-from typing import ParamSpec
-
-import typer
 
 from unmask.cli._text import safe
 from unmask.errors import UnmaskError
 
-P = ParamSpec("P")
-
 FAILED, INTERRUPTED, UNREAD = 2, 130, 141
+GRACE = 2.0
+"""Seconds that an interrupted command has to end by itself."""
 
 
-def guarded(run: Callable[P, int]) -> Callable[P, None]:
-    """A command's function whose result, error or interruption becomes the exit code.
-
-    Typer would exit with 1, our "something found", when the reader of a pipe goes away or, in some
-    versions, on Ctrl-C: so both are caught before they reach it.
-    """
-
-    @functools.wraps(run)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            code = run(*args, **kwargs)
-            sys.stdout.flush()
-        except (UnmaskError, OSError, KeyboardInterrupt) as error:
-            code = report_crash(error)
-        raise typer.Exit(code)
-
-    return wrapped
+def ending(work: Callable[[], int]) -> int:
+    """The exit code of some work, whichever way it ends."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence
+        return told(error)
 
 
-def report_crash(error: BaseException) -> int:
-    """Say what went wrong on stderr and name the exit code for it."""
+def told(error: BaseException) -> int:
+    """Say on stderr what went wrong; return the exit code for it."""
     if isinstance(error, BrokenPipeError):
-        # Python flushes stdout once more on its way out and would complain about the same pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return UNREAD
     if isinstance(error, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    known = isinstance(error, UnmaskError | OSError)
-    text = str(error) if known else f"internal: {type(error).__name__}: {error}"
-    print(f"error: {safe(text)}", file=sys.stderr)
-    if not known and os.environ.get("UNMASK_DEBUG"):
-        raise error
+    if isinstance(error, UnmaskError | OSError):
+        print(f"error: {safe(str(error))}", file=sys.stderr)
+        return FAILED
+    if os.environ.get("UNMASK_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"error: internal: {type(error).__name__}: {safe(str(error))}", file=sys.stderr)
     return FAILED
+
+
+def flushed(code: int) -> int:
+    """The same exit code, once everything printed is out; another one when it cannot get out."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        return told(error)
+    return code
+
+
+def _drop_stdout() -> None:
+    """Python flushes stdout once more on its way out and would complain about the same pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def stop_on_interrupt() -> None:
+    """Let Ctrl-C end the command even while another thread is deep in a long video."""
+
+    def stop(*_: object) -> None:
+        late = threading.Timer(GRACE, _leave)
+        late.daemon = True
+        late.start()
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
+
+
+def _leave() -> None:
+    """End at once; whatever hid the cursor had no time to show it again."""
+    if sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), b"\x1b[?25h")
+    os._exit(INTERRUPTED)

@@ -6,6 +6,7 @@ so a frame is searched at a small and a large size and the two answers are merge
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,21 +27,19 @@ Rows = npt.NDArray[np.float32]
 class YuNet:
     """A face finder with the interface of `unmask.faces.find.Finder`.
 
+    It may be called from several threads; each gets a network of its own, because OpenCV's keeps
+    the frame's size in itself.
+
     Args:
         bundle: Its card's options give `threshold` and `nms`, both 0..1.
-        threads: OpenCV has one thread pool per process; this sets its size.
     """
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         options = bundle.card.options
         self.nms = float(options.get("nms", 0.3))
         self.threshold = float(options.get("threshold", 0.6))
-        network = np.frombuffer(bundle.read(), np.uint8)
-        cv2.setNumThreads(threads)
-        with _quiet():
-            self._net = cv2.FaceDetectorYN.create(
-                "onnx", network, np.zeros(0, np.uint8), SIDES, self.threshold, self.nms, 5000
-            )
+        self._network = np.frombuffer(bundle.read(), np.uint8)
+        self._own = threading.local()
 
     def find(self, pixels: Pixels) -> list[Face]:
         """Faces in a frame, largest first.
@@ -62,11 +61,21 @@ class YuNet:
         height, width = (max(1, round(side * scale)) for side in bgr.shape[:2])
         small = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
         with _quiet():
-            self._net.setInputSize((width, height))
-            found = self._net.detect(small)[1]
+            net = self._net(width, height)
+            found = net.detect(small)[1]
         rows = np.zeros((0, 15), np.float32) if found is None else np.array(found, np.float32)
         rows[:, :14] /= scale
         return rows
+
+    def _net(self, width: int, height: int) -> cv2.FaceDetectorYN:
+        """This thread's network, ready for frames of this size."""
+        if not hasattr(self._own, "net"):
+            self._own.net = cv2.FaceDetectorYN.create(
+                "onnx", self._network, np.zeros(0, np.uint8), SIDES, self.threshold, self.nms, 5000
+            )
+        net: cv2.FaceDetectorYN = self._own.net
+        net.setInputSize((width, height))
+        return net
 
     def _merge(self, rows: Rows) -> Rows:
         """Drop what was found at both sizes."""
