@@ -1,17 +1,17 @@
 """What can go wrong, each with a code that stays the same between versions.
 
-    UnmaskError
-    ├── InputError       one photo or video could not be used; the others go on
-    │     not_found · unreadable · unsupported_format · truncated · empty
-    │     too_many_bytes · too_many_pixels · too_long · timeout · no_frames
-    ├── BundleError      a detector's folder is missing, broken or not what its card says
-    │     bundle_missing · bundle_invalid · bundle_altered · bundle_unsupported
-    ├── ConfigError      the caller asked for something that does not exist or cannot be
-    │     unknown_detector · unknown_method · unknown_format · bad_option · not_installed
-    ├── FetchError       a download failed or was not what it should be
-    │     fetch_failed · fetch_altered · unknown_model
-    └── LabError         training or export cannot go on
-          bad_recipe · data_missing · weights_missing · export_mismatch
+UnmaskError
+├── InputError       one photo or video could not be used; the others go on
+│     not_found · unreadable · unsupported_format · truncated · empty
+│     too_many_bytes · too_many_pixels · too_long · timeout · no_frames · internal
+├── BundleError      a detector's folder is missing, broken or not what its card says
+│     bundle_missing · bundle_invalid · bundle_altered · bundle_unsupported
+├── ConfigError      the caller asked for something that does not exist or cannot be
+│     unknown_detector · unknown_method · unknown_format · bad_option · not_installed
+├── FetchError       a download failed or was not what it should be
+│     fetch_failed · fetch_altered · unknown_model
+└── LabError         training or export cannot go on
+      bad_recipe · data_missing · weights_missing · export_mismatch
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class InputError(UnmaskError):
             "too_long",
             "timeout",
             "no_frames",
+            "internal",
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 from typing import Protocol
+
+import cv2
 
 from unmask import __version__, media
 from unmask.errors import ConfigError, InputError
@@ -145,17 +148,11 @@ class Examiner:
             with media.open_media(path, limits=self._limits, sampling=self._sampling) as source:
                 return self._weigh(source)
         except InputError as error:
-            return Finding(
-                path=str(path),
-                kind="unknown",
-                sha256=None,
-                verdict=None,
-                probability=None,
-                interval=None,
-                reasons=(error.code,),
-                notes=(error.message,),
-                error=Failure(error.code, error.message),
-            )
+            return _failed(path, error)
+        except (ArithmeticError, LookupError, TypeError, ValueError, cv2.error) as error:
+            # A defect of ours or of a library's; thousands of good files must not wait for it.
+            logging.getLogger("unmask").exception("defect while examining %r", str(path))
+            return _failed(path, InputError("internal", f"Unmask failed on it: {error!r}."))
 
     def _weigh(self, source: media.Source) -> Finding:
         weigher = Weigher(source.media, self._threshold)
@@ -186,6 +183,20 @@ class Examiner:
             replace(face, landmarks=marks, quality=quality.assess(frame.pixels, face))
             for face, marks in zip(faces, found, strict=True)
         ]
+
+
+def _failed(path: str | Path, error: InputError) -> Finding:
+    return Finding(
+        path=str(path),
+        kind="unknown",
+        sha256=None,
+        verdict=None,
+        probability=None,
+        interval=None,
+        reasons=(error.code,),
+        notes=(error.message,),
+        error=Failure(error.code, error.message),
+    )
 
 
 class FindsFaces(Protocol):

@@ -105,11 +105,17 @@ def test_every_face_must_be_clear() -> None:
     assert found.verdict == "inconclusive"
 
 
-def test_a_strong_doubt_keeps_from_clearing_but_not_from_convicting() -> None:
+def test_a_strong_doubt_keeps_from_clearing_and_from_convicting() -> None:
     blurred = face(sharpness=0.2)
     clean = photo(Judged(blurred, (opinion(0.1),)))
     assert (clean.verdict, clean.reasons) == ("inconclusive", ("too_blurred",))
-    assert photo(Judged(blurred, (opinion(0.9),))).verdict == "likely_manipulated"
+    assert photo(Judged(blurred, (opinion(0.9),))).verdict == "inconclusive"
+
+
+def test_a_tiny_face_behind_does_not_speak_for_the_one_in_front() -> None:
+    behind = face(sharpness=0.2)
+    both = photo(Judged(face(80), (opinion(0.1),)), Judged(behind, (opinion(0.99),)))
+    assert (both.verdict, both.probability) == ("no_evidence", pytest.approx(0.1))
 
 
 def test_a_mild_doubt_is_told() -> None:

@@ -3,10 +3,11 @@
 A face's detectors are fused, a person's frames are averaged along time, and the worst person
 decides:
 
-- `likely_manipulated`: at or over the threshold. In a video a person who could be judged in fewer
-  than three of the examined frames cannot bring it about.
-- `no_evidence`: every judged face lies under the threshold with its whole interval, and no strong
-  doubt stands against the largest face or the worst one. It never means "authentic".
+- `likely_manipulated`: at or over the threshold. A face under a strong doubt (tiny, blurred, turned
+  away) cannot bring it about: detectors were calibrated on nothing of the kind. Nor can a person
+  of a video who could be judged in fewer than three of the examined frames.
+- `no_evidence`: every face without a strong doubt lies under the threshold with its whole interval,
+  and none stands against the largest face or the worst one. It never means "authentic".
 - `inconclusive`: everything else, a picture without a face among it.
 
 A video of any length is weighed in little memory: all samples stay as numbers, but only evenly
@@ -15,7 +16,7 @@ spread moments and the strongest ones stay as evidence, and only the latter keep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -132,7 +133,7 @@ class Weigher:
     def finish(self) -> Finding:
         """Return the finding about everything that was added."""
         people = list(self._people.values())
-        worst = max(people, key=lambda p: p.probability or -1.0, default=None)
+        worst = max(_sound(people) or people, key=lambda p: p.probability or -1.0, default=None)
         reasons, strong = self._reasons(people, worst)
         return Finding(
             path=self._media.path,
@@ -150,10 +151,10 @@ class Weigher:
         )
 
     def _verdict(self, people: list[Person], strong: bool) -> Verdict:
-        judged = [person for person in people if person.samples]
-        if any(person.over(self._threshold, self._frames) for person in judged):
+        sound = _sound(people)
+        if any(person.over(self._threshold, self._frames) for person in sound):
             return "likely_manipulated"
-        if judged and not strong and all(person.under(self._threshold) for person in judged):
+        if sound and not strong and all(person.under(self._threshold) for person in sound):
             return "no_evidence"
         return "inconclusive"
 
@@ -188,6 +189,11 @@ class Weigher:
             )
         ]
         return tuple(sorted(found, key=lambda segment: (segment.start, segment.track)))
+
+
+def _sound(people: Iterable[Person]) -> list[Person]:
+    """Keep those who were judged without a strong doubt: only they convict, and only they clear."""
+    return [person for person in people if person.samples and not person.codes(Level.STRONG)]
 
 
 def weighed(

@@ -1,0 +1,143 @@
+"""The whole way of a picture, on the samples that come with the package."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import unmask
+from unmask import pipeline
+from unmask.errors import ConfigError, InputError
+from unmask.media import Sampling
+from unmask.pipeline import Examiner, check, list_detectors
+from unmask.types import Frame
+
+SAMPLES = Path(unmask.__file__).parent / "samples"
+
+
+@pytest.fixture(scope="module")
+def examiner() -> Examiner:
+    return Examiner(sampling=Sampling(frames=8), threads=2)
+
+
+def test_a_portrait_has_one_judged_face(examiner: Examiner) -> None:
+    finding = examiner.examine(SAMPLES / "portrait.jpg")
+    assert finding.kind == "image"
+    assert finding.error is None
+    assert finding.probability is not None
+    assert {score.detector for score in finding.faces[0].scores} == set(list_detectors())
+    x0, y0, x1, y1 = finding.faces[0].face.box
+    assert x0 < 225 < x1  # the eyes of the portrait lie near (225, 105)
+    assert y0 < 105 < y1
+
+
+def test_a_landscape_is_a_finding_without_a_face(examiner: Examiner) -> None:
+    finding = examiner.examine(SAMPLES / "landscape.jpg")
+    assert (finding.verdict, finding.probability) == ("inconclusive", None)
+    assert finding.reasons == ("no_face",)
+
+
+def test_a_broken_file_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"\xff\xd8\xff\xe0 nothing more")
+    good = str(SAMPLES / "landscape.jpg")
+    report = check([good, str(bad), str(tmp_path / "gone.png"), good])
+    codes = [f.error.code if f.error else None for f in report.findings]
+    assert codes[0] is None
+    assert codes[1] in InputError.CODES
+    assert codes[2:] == ["not_found", None]
+    assert report.findings[1].sha256 is None
+    assert report.exit_code == 3
+
+
+def test_order_and_results_do_not_depend_on_threads() -> None:
+    paths = [str(p) for p in sorted(SAMPLES.glob("*.jpg"))] * 2
+    one, two = (check(paths, threads=n).findings for n in (1, 2))
+    assert [f.path for f in two] == paths
+    assert [f.probability for f in one] == [f.probability for f in two]
+
+
+def test_a_video_is_examined_along_its_length(examiner: Examiner) -> None:
+    finding = examiner.examine(SAMPLES / "video.mp4")
+    times = [evidence.time for evidence in finding.faces]
+    assert finding.kind == "video"
+    assert all(time is not None for time in times)
+    assert min(t for t in times if t is not None) < 2
+    assert max(t for t in times if t is not None) > 8
+
+
+def test_the_run_names_what_took_part(examiner: Examiner) -> None:
+    assert examiner.run.provider == "CPUExecutionProvider"
+    assert {d.name for d in examiner.run.detectors} == set(list_detectors())
+    assert all(len(d.sha256) == 64 for d in examiner.run.detectors)
+    assert 0 < examiner.run.threshold < 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"detectors": ["crystal-ball"]},
+        {"at": "fpr=2"},
+        {"at": "tpr=0.1"},
+        {"finder": list_detectors()[0]},
+        {"detectors": ["face-finder"]},
+    ],
+)
+def test_what_cannot_be_is_refused_before_work_begins(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        Examiner(**options)  # type: ignore[arg-type]
+
+
+def test_a_stream_can_be_left(examiner: Examiner) -> None:
+    stream = examiner.stream(str(SAMPLES / "landscape.jpg") for _ in range(1000))
+    assert next(stream).reasons == ("no_face",)
+    started = time.monotonic()
+    stream.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 30
+
+
+def test_a_defect_costs_one_file_not_the_run(
+    examiner: Examiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(pixels: np.ndarray) -> list[object]:
+        raise ValueError("out of faces")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(examiner._finder, "find", fail)
+        finding = examiner.examine(SAMPLES / "portrait.jpg")
+    assert finding.error is not None
+    assert finding.error.code == "internal"
+    assert "out of faces" in finding.error.message
+    assert examiner.examine(SAMPLES / "portrait.jpg").error is None
+
+
+def frames(count: int) -> Iterator[Frame]:
+    for index in range(count):
+        yield Frame(np.zeros((2, 2, 3), np.uint8), index, index / 25)
+
+
+def test_decoding_runs_ahead_in_order() -> None:
+    assert [frame.index for frame in pipeline._ahead(frames(50))] == list(range(50))
+
+
+def test_an_error_while_decoding_reaches_the_judge() -> None:
+    def broken() -> Iterator[Frame]:
+        yield from frames(3)
+        raise InputError("truncated", "It ends too early.")
+
+    seen = []
+    with pytest.raises(InputError, match="truncated"):
+        seen.extend(pipeline._ahead(broken()))
+
+
+def test_frames_nobody_wants_end_the_decoder() -> None:
+    before = threading.active_count()
+    wanted = pipeline._ahead(frames(10_000))
+    next(wanted)
+    wanted.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
