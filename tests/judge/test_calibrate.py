@@ -231,3 +231,22 @@ def test_parameters_that_make_no_sense(kind: str, parameters: dict) -> None:
     with pytest.raises(BundleError) as caught:
         Calibration(kind, parameters)
     assert caught.value.code == "bundle_invalid"
+
+
+@pytest.mark.parametrize("seed", [52, 78, 95])
+def test_heavy_tails_and_wild_weights_still_end_at_the_best_fit(seed: int) -> None:
+    """Plain Newton steps overshoot on such data; no neighbour may be better than the end."""
+    rng = np.random.default_rng(seed)
+    raw = rng.standard_cauchy(100) * 100
+    labels = (rng.random(100) < np.where(raw > np.quantile(raw, 0.97), 0.9, 0.02)).astype(float)
+    weights = rng.choice([0.01, 1, 30], 100)
+    found = fit("platt", raw, labels, weights).parameters
+    targets = soft(labels, weights)
+
+    def loss(slope: float, intercept: float) -> float:
+        z = slope * raw + intercept
+        return float((targets * np.logaddexp(0, np.r_[-z, z])).sum())
+
+    a, b = found["slope"], found["intercept"]
+    for near in [(1.02 * a, b), (0.98 * a, b), (a, 1.02 * b), (a, 0.98 * b)]:
+        assert loss(a, b) < loss(*near)
