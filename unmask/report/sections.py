@@ -33,12 +33,13 @@ def icon(key: str) -> str:
 def section(number: int, finding: Finding, run: Run, full: bool, opened: bool) -> Iterator[str]:
     """All about one input, in pieces; in short unless `full`, unfolded if `opened`."""
     what = state(finding)
+    certain = "" if finding.probability is None else percent(finding.probability)
     yield (
         f'<details class="finding {what.key}"{" open" * opened}><summary>'
         f'<span class="number">{number}</span>{icon(what.key)}'
         f'<h3><span class="verdict">{what.title}</span> '
         f'<bdi class="name">{escape(clip(finding.path, 120))}</bdi></h3>'
-        f'<span class="figure">{percent(finding.probability)}</span></summary>'
+        f'<span class="figure">{certain}</span></summary>'
         f'<div class="body" id="input-{number}">'
     )
     preview = _preview(finding, run) if full else ""
