@@ -16,6 +16,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,11 @@ def main() -> None:
             chosen = items if condition == CONDITIONS[0] else [worn(item) for item in items]
             found += table.rows(family, condition, chosen, run(chosen, examiner, cache))
         print(table.markdown(found[-2 * len(names) :]), file=sys.stderr, flush=True)
-    _write(options.out, found, names)
+    document = _document(found, names, options)
+    _write(options.out, document, found)
+    if options.cards:
+        for name in names:
+            _note(name, document)
     print(table.markdown(found))
 
 
@@ -58,7 +63,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--detectors", type=lambda text: text.split(","))
     parser.add_argument("--families", type=lambda text: text.split(","))
-    parser.add_argument("--limit", type=int, help="at most so many pictures a class and split")
+    parser.add_argument("--limit", type=int, default=400, help="pictures a class and split")
+    parser.add_argument("--cards", action="store_true", help="note the figures on the cards")
     return parser.parse_args()
 
 
@@ -66,10 +72,8 @@ def _detectors() -> list[str]:
     return [name for name in bundle.embedded() if bundle.resolve(name).card.detects]
 
 
-def _limited(items: list[Item], limit: int | None) -> list[Item]:
+def _limited(items: list[Item], limit: int) -> list[Item]:
     """A seeded choice, so that a quick run is a sample of the full one."""
-    if limit is None:
-        return items
     order = np.random.default_rng(0).permutation(len(items))
     kept: dict[tuple[int, str], int] = {}
     chosen = []
@@ -81,21 +85,48 @@ def _limited(items: list[Item], limit: int | None) -> list[Item]:
     return chosen
 
 
-def _write(folder: Path, found: list[table.Row], names: list[str]) -> None:
-    versions = {name: bundle.resolve(name).card for name in names}
-    document = {
+def _document(
+    found: list[table.Row], names: list[str], options: argparse.Namespace
+) -> dict[str, Any]:
+    cards = {name: bundle.resolve(name).card for name in names}
+    return {
         "unmask": unmask.__version__,
         "commit": _commit(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "command": f"python benchmarks/detectors.py --data DEV_ROOT --limit {options.limit}",
         "detectors": {
-            n: {"version": c.version, "sha256": c.model.sha256} for n, c in versions.items()
+            n: {"version": c.version, "sha256": c.model.sha256} for n, c in cards.items()
         },
         "rows": [dataclasses.asdict(row) for row in found],
     }
+
+
+def _write(folder: Path, document: dict[str, Any], found: list[table.Row]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "detectors.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     text = f"Commit {document['commit']}.\n\n{table.markdown(found)}{LEGEND}"
     (folder / "detectors.md").write_text(text, encoding="utf-8")
+
+
+def _note(name: str, document: dict[str, Any]) -> None:
+    """Replace the results on a detector's card by those just measured."""
+    path = bundle.resolve(name).folder / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["results"] = [
+        {
+            "data": "development set",
+            "split": "test",
+            "family": f"{row['family']}, {row['condition']}",
+            "metric": "auc",
+            "value": round(row["auc"], 4),
+            "interval": [round(bound, 4) for bound in row["interval"]],
+            "n": row["manipulated"] + row["genuine"],
+            **{key: document[key] for key in ("commit", "machine", "command")},
+        }
+        for row in document["rows"]
+        if row["detector"] == name
+    ]
+    path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _commit() -> str:

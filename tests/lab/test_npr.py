@@ -17,7 +17,7 @@ from unmask.lab.methods import npr
 from unmask.types import Face
 
 SETS = (("ffhq256_vs_stylegan_140k", 0), ("ffhq256_vs_stylegan_140k", 1), ("lfw", 0))
-SMALL = npr.Config(initial="", stages=4, residual=8, epoch=64)
+SMALL = npr.Config(initial="", stages=4, residual=8, pairs=64)
 
 
 def _region(number: int, source: str, label: int, side: int = 200) -> Region:
@@ -42,27 +42,50 @@ def method() -> npr.NeighbouringPixels:
     return npr.NeighbouringPixels(SMALL)
 
 
-def test_windows_repeat_and_change_with_the_epoch(regions: list[Region]) -> None:
-    one, two = npr.Windows(regions, SMALL, 1), npr.Windows(regions, SMALL, 1)
+def test_pairs_repeat_and_change_with_the_epoch(regions: list[Region]) -> None:
+    one, two = npr.Pairs(regions, SMALL, 1), npr.Pairs(regions, SMALL, 1)
     for index in range(8):
         assert torch.equal(one[index]["image"], two[index]["image"])
     two.set_epoch(1)
     assert any(not torch.equal(one[i]["image"], two[i]["image"]) for i in range(8))
 
 
-def test_half_of_the_windows_are_manipulated(regions: list[Region]) -> None:
-    windows = npr.Windows(regions, SMALL, 1)
-    items = [windows[index] for index in range(20)]
-    assert sum(item["label"] for item in items) == 10
-    assert {tuple(item["image"].shape) for item in items} == {(128, 128, 3)}
+def test_a_pair_is_a_genuine_and_a_manipulated_window(regions: list[Region]) -> None:
+    pair = npr.Pairs(regions, SMALL, 1)[0]
+    assert pair["label"].tolist() == [0, 1]
+    assert pair["image"].shape == (2, 128, 128, 3)
+    assert pair["image"].dtype == torch.uint8
+
+
+def test_a_trace_and_its_photo_are_the_same_cut_and_wear(regions: list[Region]) -> None:
+    config = npr.Config(initial="", gan=0, diffusion=0, resampled=0, light=0, strength=0)
+    pairs = npr.Pairs(regions, config, 1)
+    assert pairs.shares.tolist() == [0, 1]
+    for index in range(6):
+        genuine, traced = pairs[index]["image"].float()
+        assert not torch.equal(genuine, traced)
+        blocks = [torch.nn.functional.avg_pool2d(w.permute(2, 0, 1), 16) for w in (genuine, traced)]
+        assert (blocks[0] - blocks[1]).abs().mean() < 6
 
 
 def test_a_family_can_be_left_out(regions: list[Region]) -> None:
     config = npr.Config(initial="", without=("ffhq256_vs_stylegan_140k", "zeros"))
-    windows = npr.Windows(regions, config, 1)
-    assert set(windows.kinds) == {TRACE}
-    assert "zeros" not in windows.stages
-    assert len(windows.stages) >= 3
+    pairs = npr.Pairs(regions, config, 1)
+    assert pairs.kinds == [TRACE]
+    assert "zeros" not in pairs.stages
+    assert len(pairs.stages) >= 3
+
+
+def test_the_head_is_fitted_before_the_trunk_learns() -> None:
+    torch.manual_seed(0)
+    network = npr.NeighbouringPixels(SMALL).network()
+    label = torch.arange(48) % 2
+    light = torch.where(label[:, None, None, None] == 1, 150, 100)
+    windows = (light + torch.randint(-20, 20, (48, 64, 64, 3))).to(torch.uint8)
+    npr.fit_head(network, windows, label)
+    with torch.no_grad():
+        logit = network.eval()(npr.prepared(windows))
+    assert logit[label == 1].min() > logit[label == 0].max()
 
 
 def test_the_residual_branch_is_blind_to_flat_blocks() -> None:
@@ -81,8 +104,9 @@ def test_fixed_stages_stay_fixed(method: npr.NeighbouringPixels) -> None:
     before = {k: v.clone() for k, v in network.state_dict().items()}
     optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
     network.train()
-    batch = {"image": torch.randint(0, 256, (4, 128, 128, 3), dtype=torch.uint8)}
-    method.loss(network, batch | {"label": torch.tensor([0, 1, 0, 1])})["loss"].backward()
+    image = torch.randint(0, 256, (2, 2, 128, 128, 3), dtype=torch.uint8)
+    label = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    method.loss(network, {"image": image, "label": label})["loss"].backward()
     optimiser.step()
     changed = {k for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
     assert changed

@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
 from unmask.lab.forge import upsample
 
 
@@ -94,3 +96,10 @@ def test_blur_alone_does_not_tell_the_classes_apart() -> None:
     traced = np.mean([detail(upsample.trace(p, r)) for p, r in zip(photos, rngs, strict=True)])
     plain = np.mean([detail(upsample.plain(p, r)) for p, r in zip(photos, rngs, strict=True)])
     assert traced == pytest.approx(plain, rel=0.35)
+
+
+def test_a_trainers_autocast_changes_nothing() -> None:
+    expected = upsample.trace(_photo(), np.random.default_rng(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        actual = upsample.trace(_photo(), np.random.default_rng(3))
+    np.testing.assert_array_equal(actual, expected)

@@ -144,11 +144,13 @@ def _grow(
     """Lifts the colours into a few channels, doubles until the size is back, and returns."""
     channels = int(rng.integers(3, 9))
     basis = _tensor(np.linalg.qr(rng.normal(size=(channels, 3)))[0])
-    x = torch.einsum("cr,hwr->chw", basis, _tensor(small))[None]
-    for _ in range(int(np.log2(factor))):
-        x = stage(x, distance, rng)
-        x = x + distance * (F.leaky_relu(x, 0.2) - 0.6 * x)
-    return np.asarray(torch.einsum("cr,chw->hwr", basis, x[0]).numpy(), np.float32)
+    with torch.autocast("cpu", enabled=False):  # loaders are forked inside a trainer's autocast
+        x = torch.einsum("cr,hwr->chw", basis, _tensor(small))[None]
+        for _ in range(int(np.log2(factor))):
+            x = stage(x, distance, rng)
+            x = x + distance * (F.leaky_relu(x, 0.2) - 0.6 * x)
+        grown = torch.einsum("cr,chw->hwr", basis, x[0])
+    return np.asarray(grown.numpy(), np.float32)
 
 
 def _shrink(pixels: Pixels, rng: np.random.Generator) -> tuple[int, Plane3, Plane3, Cut]:

@@ -1,23 +1,23 @@
 """Generated faces, from what up-sampling leaves between neighbouring pixels.
 
-A generator enlarges small grids, so the pixels of each little block depend on one another in a way
-that a camera's pixels do not. Chuangchuang Tan, Yao Zhao, Shikui Wei, Guanghua Gu, Ping Liu and
-Yunchao Wei, "Rethinking the Up-Sampling Operations in CNN-based Generative Network for
-Generalizable Deepfake Detection", CVPR 2024, arXiv 2312.10461: subtract from every block its own
-nearest-neighbour reconstruction and classify what remains.
+A generator enlarges small grids, so a block's pixels depend on one another. Chuangchuang Tan, Yao
+Zhao, Shikui Wei, Guanghua Gu, Ping Liu and Yunchao Wei, "Rethinking the Up-Sampling Operations in
+CNN-based Generative Network for Generalizable Deepfake Detection", CVPR 2024, arXiv 2312.10461:
+subtract from every block its own nearest-neighbour reconstruction and classify what remains.
 
 What differs from the paper, and why:
 
 * The block's mean is subtracted, at blocks of 2 and of 4 pixels, and every 4x4 block is folded into
   channels, so that the relations inside a block stand side by side at a sixteenth of the cost.
-* Beside this residual branch stands the beginning of an ImageNet MobileNetV2 that sees the pixels
+* Beside this residual branch stands most of an ImageNet MobileNetV2 that sees the pixels
   themselves. Most generated faces in circulation were shrunk after they were made, and then only
-  texture is left of the trace. Its first stages stay as they are: low-level filters need no
-  retraining, and training costs half.
+  texture is left of the trace: mean and spread of every stage are read. The head is fitted to the
+  untrained trunk before the trunk learns; its first stages never do, which halves the cost.
 * Besides two families of generators it learns from `unmask.lab.forge.upsample`: photos sent through
   random up-sampling layers, since nobody can collect the generators of tomorrow. The same photos
   also go through ordinary resamplers and count as genuine, so that mere enlarging is no evidence.
-* Both classes pass through the same wear (resizing, blur, noise, JPEG), growing during training.
+* It learns from pairs: both windows pass through the same rescaling and the same wear (blur, noise,
+  JPEG, another rescaling) with the same dice, and the wear grows during training.
 
 Windows are cut at native resolution and never resized at run time. Fails where strong compression
 or shrinking has removed the trace, on faces under half a window, and it says nothing about swaps
@@ -33,7 +33,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -49,7 +48,12 @@ from unmask.lab.data.native import Region, Regions
 from unmask.lab.forge import upsample
 from unmask.lab.forge.degrade import Degrade
 from unmask.lab.method import Batch, Data, Method
-from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
+from unmask.lab.networks.mobilenet import (
+    STAGES,
+    MobileNetV2,
+    load_quantised,
+    restore_batch_norm,
+)
 from unmask.types import Pixels
 
 CARD = {
@@ -78,32 +82,33 @@ class Config:
         frozen: Of these, how many keep their first weights, together with the stem.
         residual: Width of the residual branch.
         initial: ImageNet weights below the weights folder; empty for random ones.
-        gan, diffusion, trace: Shares of the manipulated windows.
-        partner: Share of the genuine windows that comes from the source of the GAN's own photos.
-        resampled: Chance of an ordinary resampler, for any window that is no trace.
-        rescaled: Chance of a mild change of size, for any window.
-        strength: Wear at its strongest; every window draws its own below it.
+        probe: Pairs on which the head is fitted before anything is trained.
+        gan, diffusion, trace: Shares of the pairs.
+        resampled: Chance of an ordinary resampler; in pairs with a trace, of the genuine half.
+        rescaled: Chance of a mild change of size.
+        light, strength: Strongest wear at the start and at the end; every pair draws its own.
         ramp: Epochs until the wear is at its strongest.
-        epoch: Windows an epoch.
+        pairs: Pairs an epoch.
         without: Families and up-sampling stages left out of training, to measure what they add.
     """
 
     window: int = 128
     windows: int = 4
     margin: float = 1.2
-    stages: int = 5
+    stages: int = 6
     frozen: int = 2
     residual: int = 32
     initial: str = "mobilenet_tflite/mobilenet_v2_tf2_int8_perchannel.safetensors"
-    gan: float = 0.45
-    diffusion: float = 0.2
-    trace: float = 0.35
-    partner: float = 0.4
-    resampled: float = 0.3
+    probe: int = 1500
+    gan: float = 0.5
+    diffusion: float = 0.12
+    trace: float = 0.38
+    resampled: float = 0.4
     rescaled: float = 0.5
-    strength: float = 0.8
+    light: float = 0.2
+    strength: float = 0.7
     ramp: int = 4
-    epoch: int = 8192
+    pairs: int = 4096
     without: tuple[str, ...] = ()
 
 
@@ -133,14 +138,26 @@ class Residual(nn.Module):
 
 
 class Network(nn.Module):
-    """The trunk for texture, the residual branch beside it, one logit a window."""
+    """A linear reading of every trunk stage's mean and spread, and of the residual branch's mean.
+
+    Attributes:
+        shift: Mean of the trunk's readings over genuine and manipulated windows, shape (k,).
+        scale: One over their standard deviation.
+    """
+
+    shift: Tensor
+    scale: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.trunk = MobileNetV2(config.stages, top=False)
         self.residual = Residual(config.residual)
-        channels = self.trunk.channels + self.residual.channels
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(channels, 1))
+        readings = 2 * sum(outputs for _, outputs, _, _ in STAGES[: config.stages])
+        self.register_buffer("shift", torch.zeros(readings))
+        self.register_buffer("scale", torch.ones(readings))
+        self.drop = nn.Dropout(0.2)
+        self.texture = nn.Linear(readings, 1)
+        self.relations = nn.Linear(self.residual.channels, 1)
         self.frozen = config.frozen
         for module in self._fixed():
             module.requires_grad_(False)
@@ -155,11 +172,58 @@ class Network(nn.Module):
             module.eval()
         return self
 
+    def readings(self, x: Tensor) -> Tensor:
+        """Shape (n, 3, h, w), colours -1..1, to (n, k): mean and spread of every stage."""
+        parts = []
+        for stage in self.trunk.features(x):
+            features = stage.float()
+            mean = features.mean((2, 3), keepdim=True)
+            spread = ((features - mean).square().mean((2, 3)) + 1e-5).sqrt()
+            parts += [mean.flatten(1), spread]
+        return (torch.cat(parts, 1) - self.shift) * self.scale
+
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n, 3, h, w), colours -1..1, to (n,)."""
-        pooled = [branch(x).mean((2, 3)) for branch in (self.trunk, self.residual)]
-        out: Tensor = self.head(torch.cat(pooled, 1))[:, 0]
-        return out
+        relations = self.residual(x).float().mean((2, 3))
+        out: Tensor = self.texture(self.drop(self.readings(x))) + self.relations(relations)
+        return out[:, 0]
+
+
+@torch.no_grad()
+def fit_head(network: Network, windows: Tensor, label: Tensor, penalty: float = 1e-2) -> None:
+    """Read the untrained trunk as well as a linear head can; the residual branch starts at nought.
+
+    Training the whole network behind a random head would first spoil what the trunk knows.
+
+    Args:
+        network: Its trunk has its first weights.
+        windows: Shape (n, h, w, 3), uint8.
+        label: Shape (n,), 1 manipulated.
+        penalty: Of the squared weights, a sample.
+    """
+    network.eval()
+    parts = [windows[start : start + 32] for start in range(0, len(windows), 32)]
+    rows = torch.cat([network.readings(prepared(part)) for part in parts])
+    network.shift.copy_(rows.mean(0))
+    network.scale.copy_(1 / rows.std(0).clamp(min=1e-3))
+    rows = (rows - network.shift) * network.scale
+    head = torch.zeros(rows.shape[1] + 1, requires_grad=True)
+    optimiser = torch.optim.LBFGS([head], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        with torch.enable_grad():
+            fit = F.binary_cross_entropy_with_logits(rows @ head[:-1] + head[-1], label.float())
+            loss = fit + penalty * head[:-1].square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    network.texture.weight.copy_(head[None, :-1])
+    network.texture.bias.copy_(head[-1:])
+    network.relations.weight.zero_()
+    network.relations.bias.zero_()
+    network.train()
 
 
 class NeighbouringPixels(Method):
@@ -173,9 +237,11 @@ class NeighbouringPixels(Method):
     def initialise(self, network: nn.Module, data: Data) -> None:
         assert isinstance(network, Network)
         if self.config.initial:
+            some = [data.train[index] for index in range(self.config.probe)]
+            windows = torch.cat([pair["image"] for pair in some])
             biases = load_quantised(network.trunk, weights.find(self.config.initial))
-            some = torch.stack([data.train[index]["image"] for index in range(64)])
-            restore_batch_norm(network.trunk, biases, prepared(some))
+            restore_batch_norm(network.trunk, biases, prepared(windows[:64]))
+            fit_head(network, windows, torch.cat([pair["label"] for pair in some]))
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         chosen = [s for s in dev.samples(root) if learnable(s)]
@@ -184,12 +250,12 @@ class NeighbouringPixels(Method):
             for split in ("train", "val")
         )
         recipe = CropRecipe(**self.crop() | {"min_face": 0})
-        return Data(Windows(train, self.config, seed), Held(val, recipe, seed))
+        return Data(Pairs(train, self.config, seed), Held(val, recipe, seed))
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        target = batch["label"].float() * 0.95 + 0.025
-        logit = network(prepared(batch["image"])).float()
-        return {"loss": F.binary_cross_entropy_with_logits(logit, target)}
+        label = batch["label"].flatten(0, 1) * 0.95 + 0.025
+        logit = network(prepared(batch["image"].flatten(0, 1))).float()
+        return {"loss": F.binary_cross_entropy_with_logits(logit, label)}
 
     def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         found = collect(network, batches)
@@ -251,8 +317,11 @@ def learnable(sample: dev.Sample) -> bool:
     return honest and sample.split != "test" and sample.path.suffix != ".mp4"
 
 
-class Windows(Dataset[dict[str, Any]]):
-    """Training windows, half of them manipulated; equal (seed, epoch, index), equal window."""
+class Pairs(Dataset[dict[str, Tensor]]):
+    """A genuine and a manipulated window, cut, rescaled and worn with the same dice.
+
+    Equal (seed, epoch, index) give an equal pair.
+    """
 
     def __init__(self, regions: Sequence[Region], config: Config, seed: int) -> None:
         self.config, self.seed, self.epoch = config, seed, 0
@@ -260,59 +329,62 @@ class Windows(Dataset[dict[str, Any]]):
         for region in regions:
             self.groups.setdefault((region.sample.set, region.sample.label), []).append(region)
         self.stages = sorted(set(upsample.STAGES) - set(config.without))
-        shares = dict(
-            zip((*GENERATED, TRACE), (config.gan, config.diffusion, config.trace), strict=True)
-        )
-        known = {k: s for k, s in shares.items() if k == TRACE or (k, 1) in self.groups}
-        self.kinds = {k: s for k, s in known.items() if k not in config.without}
+        shares = zip((*GENERATED, TRACE), (config.gan, config.diffusion, config.trace), strict=True)
+        known = [(k, s) for k, s in shares if k == TRACE or (k, 1) in self.groups]
+        kept = {k: s for k, s in known if k not in config.without}
+        self.kinds, self.shares = list(kept), np.array(list(kept.values())) / sum(kept.values())
+        self.sources = [name for name, label in self.groups if label == 0]
+        sizes = np.sqrt([len(self.groups[name, 0]) for name in self.sources])
+        self.hearing = sizes / sizes.sum()
 
     def set_epoch(self, epoch: int) -> None:
         """Move the wear on."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.config.epoch
+        return self.config.pairs
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        label = index % 2
-        kind = (
-            str(rng.choice(list(self.kinds), p=normal(list(self.kinds.values())))) if label else ""
-        )
-        group = self.groups[kind, 1] if (kind, 1) in self.groups else self._genuine(rng)
-        pixels = self._window(group[rng.integers(len(group))].pixels, kind == TRACE, rng)
-        return {"image": torch.from_numpy(pixels), "label": label}
+        kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)]
+        real = self._genuine(kind, rng)
+        fake = real if kind == TRACE else _any(self.groups[kind, 1], rng)
+        dice = int(rng.integers(1 << 62))
+        windows = [
+            self._window(region.pixels, bool(manipulated) and kind == TRACE, dice)
+            for manipulated, region in enumerate((real, fake))
+        ]
+        return {"image": torch.from_numpy(np.stack(windows)), "label": torch.tensor([0.0, 1.0])}
 
-    def _genuine(self, rng: Rng) -> list[Region]:
-        """The GAN's partner, or a set by the root of its size: small sets are heard too."""
-        names = [name for name, label in self.groups if label == 0]
-        if GENERATED[0] in names and rng.random() < self.config.partner:
-            return self.groups[GENERATED[0], 0]
-        sizes = np.sqrt([len(self.groups[name, 0]) for name in names])
-        return self.groups[names[rng.choice(len(names), p=normal(sizes))], 0]
+    def _genuine(self, kind: str, rng: Rng) -> Region:
+        """From the generator's own source, or a set by the root of its size."""
+        if (kind, 0) in self.groups:
+            return _any(self.groups[kind, 0], rng)
+        source = self.sources[rng.choice(len(self.sources), p=self.hearing)]
+        return _any(self.groups[source, 0], rng)
 
-    def _window(self, pixels: Pixels, trace: bool, rng: Rng) -> Pixels:
-        """Cut, mirror, trace or resample, rescale, wear."""
-        size = self.config.window
-        scale = 2 ** rng.uniform(-0.6, 0.5) if rng.random() < self.config.rescaled else 1.0
+    def _window(self, pixels: Pixels, traced: bool, dice: int) -> Pixels:
+        """Cut, mirror, trace or resample, rescale, wear: every step with dice of its own."""
+        cutting, forging, wearing = (np.random.default_rng((dice, step)) for step in range(3))
+        size, config = self.config.window, self.config
+        scale = 2 ** cutting.uniform(-0.6, 0.5) if cutting.random() < config.rescaled else 1.0
         side = min(math.ceil(size / scale), *pixels.shape[:2])
-        top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape[:2])
-        cutting = pixels[top : top + side, left : left + side]
-        window = np.ascontiguousarray(cutting[:, ::-1] if rng.random() < 0.5 else cutting)
-        if trace:
-            window = upsample.trace(window, rng, self.stages)
-        elif rng.random() < self.config.resampled:
-            window = upsample.plain(window, rng)
+        top, left = (int(cutting.random() * (length - side + 1)) for length in pixels.shape[:2])
+        window = pixels[top : top + side, left : left + side]
+        window = np.ascontiguousarray(window[:, ::-1] if cutting.random() < 0.5 else window)
+        if traced:
+            window = upsample.trace(window, forging, self.stages)
+        elif forging.random() < config.resampled:
+            window = upsample.plain(window, forging)
         if side != size:
-            window = resized(window, (size, size), rng)
-        strength = self.config.strength * min(1.0, (self.epoch + 1) / self.config.ramp)
-        return Degrade(strength * rng.random())(window, rng)
+            window = resized(window, (size, size), cutting)
+        ramp = min(1.0, self.epoch / max(1, config.ramp))
+        strongest = config.light + (config.strength - config.light) * ramp
+        return Degrade(strongest * wearing.random())(window, wearing)
 
 
-def normal(shares: Sequence[float] | npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Shares that sum to one."""
-    values = np.asarray(shares, np.float64)
-    return np.asarray(values / values.sum())
+def _any(regions: Sequence[Region], rng: Rng) -> Region:
+    return regions[int(rng.integers(len(regions)))]
 
 
 def collect(network: nn.Module, batches: Iterable[Batch]) -> Found:
