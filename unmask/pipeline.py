@@ -21,7 +21,6 @@ from unmask import __version__, media
 from unmask.errors import ConfigError, InputError
 from unmask.faces import align, quality
 from unmask.faces.find import Finder
-from unmask.faces.landmarks import Landmarker
 from unmask.faces.track import Tracker
 from unmask.judge import points
 from unmask.judge.abstain import usable
@@ -110,7 +109,6 @@ class Examiner:
         cards = [bundle.card for bundle in bundles]
         self._threshold = points.fused_threshold(cards, rate)
         self._finder = load_finder(resolve(finder or "face-finder"))
-        self._landmarker = Landmarker(resolve("face-landmarks"))
         self._detectors = [Detector(bundle) for bundle in bundles]
         self._limits, self._sampling = limits or Limits(), sampling or Sampling()
         self._threads = threads or os.cpu_count() or 1
@@ -167,7 +165,7 @@ class Examiner:
 
     def _judge(self, frame: Frame, faces: Sequence[Face]) -> list[Judged]:
         """Every usable face before every detector, in one batch each."""
-        measured = self._measure(frame, faces)
+        measured = [replace(f, quality=quality.assess(frame.pixels, f)) for f in faces]
         ready = [face for face in measured if usable(face)]
         columns = []
         for detector in self._detectors:
@@ -176,13 +174,6 @@ class Examiner:
             columns.append([Opinion(*pair) for pair in zip(crops, scores, strict=True)])
         opinions = iter(zip(*columns, strict=True))
         return [Judged(face, next(opinions) if usable(face) else ()) for face in measured]
-
-    def _measure(self, frame: Frame, faces: Sequence[Face]) -> list[Face]:
-        found = self._landmarker.locate(frame.pixels, faces)
-        return [
-            replace(face, landmarks=marks, quality=quality.assess(frame.pixels, face))
-            for face, marks in zip(faces, found, strict=True)
-        ]
 
 
 def _failed(path: str | Path, error: InputError) -> Finding:

@@ -112,7 +112,8 @@ class Face:
         confidence: 0..1.
         points: Shape (5, 2): the eye on the picture's left, the eye on its right, the nose tip,
             the mouth corner on the left, the one on the right.
-        landmarks: Shape (68, 2) in the usual 68-point order, or `None`.
+        landmarks: Shape (68, 2) in the usual 68-point order; `None` until someone located them
+            (`unmask.faces.landmarks`): no detector needs them, so `check` saves the time.
         track: Number of the person followed through a video, 0 for photos' first face.
         quality: `None` until it was assessed.
     """
