@@ -1,14 +1,11 @@
 """Collages: photos of faces put into scenes without any, at every size and turn.
 
-The labels come from two teachers who look at the untouched photos once; what only one of them sees
-is neither a face nor background. A collage knows which of its pixels came from which photo, so a
-face that a later piece covers is known to be covered.
+A collage knows which of its pixels came from which photo, so a face that a later piece covers is
+known to be covered.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,55 +18,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unmask.faces import align
-from unmask.faces.find import overlaps
-from unmask.lab.data import dev
+from unmask.lab.data.library import Photo, read
 from unmask.lab.forge.degrade import Degrade
-from unmask.types import Face, Pixels
+from unmask.lab.matching import BLIND, FACE
+from unmask.types import Pixels
 
-Rng = np.random.Generator
 Array = npt.NDArray[Any]
-KEPT_BACK = dev.TEST_SETS | {"landmarks11_pvt", "ffpp_c23"}
-"""Sets of faces that no collage for training holds."""
-
-FACE, BLIND = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A picture and the faces that the teachers saw in it.
-
-    Attributes:
-        path: Where it lies.
-        boxes: Shape (k, 4), pixels.
-        points: Shape (k, 5, 2).
-        kind: Shape (k,): FACE, or BLIND where the teachers disagree.
-    """
-
-    path: Path
-    boxes: Array
-    points: Array
-    kind: Array
-
-    def pixels(self) -> Pixels:
-        """RGB, shape (h, w, 3)."""
-        return np.asarray(cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB), np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Photos with faces and scenes without.
-
-    Attributes:
-        photos: By split.
-        scenes: By split.
-    """
-
-    photos: dict[str, list[Photo]]
-    scenes: dict[str, list[Path]]
-
-    def part(self, split: str) -> tuple[list[Photo], list[Path]]:
-        """Photos and scenes of one split."""
-        return self.photos[split], self.scenes[split]
+Rng = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +36,7 @@ class Look:
         smallest: Faces with a longer side below this are BLIND.
         largest: Longest side of a pasted face as a share of `side`.
         pieces: Most pasted pieces.
+        plain: Share of collages that are one photo as it is.
         turned: Share of pieces turned by up to 70 degrees; the others by about 12.
         wear: Strongest degradation, 0..1.
     """
@@ -88,87 +44,10 @@ class Look:
     side: int = 320
     smallest: float = 9.0
     largest: float = 1.1
-    pieces: int = 24
+    pieces: int = 20
+    plain: float = 0.25
     turned: float = 0.15
     wear: float = 0.8
-
-
-def library(root: Path, cache: Path) -> Shelf:
-    """Label the development photos with both teachers, once; later calls read the cache.
-
-    Raises:
-        LabError: `data_missing` or `weights_missing`.
-    """
-    samples = [s for s in dev.samples(root) if s.set not in KEPT_BACK]
-    split = {str(s.path): s.split for s in samples if s.split != "test"}
-    scenes = {
-        str(root / row["path"]): dev.split_of("scenes", row["path"])
-        for row in dev.rows(root)
-        if row["label"] in ("authentic", "tampered")
-    }
-    labels = _labels([*split, *scenes], cache / "collage" / "labels.json")
-    photos: dict[str, list[Photo]] = {"train": [], "val": []}
-    for path, part in split.items():
-        if FACE in labels[path]["kind"]:
-            photos[part].append(_photo(path, labels[path]))
-    empty: dict[str, list[Path]] = {"train": [], "val": [], "test": []}
-    for path, part in scenes.items():
-        if not labels[path]["kind"]:
-            empty[part].append(Path(path))
-    return Shelf(photos, empty)
-
-
-def _photo(path: str, label: dict[str, Any]) -> Photo:
-    points = np.array(label["points"], np.float32).reshape(-1, 5, 2)
-    boxes = np.array(label["boxes"], np.float32).reshape(-1, 4)
-    return Photo(Path(path), boxes, points, np.array(label["kind"], np.int64))
-
-
-def _labels(paths: Sequence[str], store: Path) -> dict[str, dict[str, Any]]:
-    known: dict[str, dict[str, Any]] = json.loads(store.read_text()) if store.exists() else {}
-    missing = [path for path in paths if path not in known]
-    if missing:
-        teachers = Teachers()
-        known |= {path: teachers.label(path) for path in missing}
-        store.parent.mkdir(parents=True, exist_ok=True)
-        store.write_text(json.dumps(known))
-    return known
-
-
-class Teachers:
-    """YuNet and RetinaFace, asked together."""
-
-    def __init__(self) -> None:
-        from unmask.lab.teachers.retinaface import RetinaFace
-        from unmask.lab.teachers.yunet import YuNet
-
-        self.first, self.second = YuNet(0.3), RetinaFace(0.3)
-
-    def label(self, path: str) -> dict[str, Any]:
-        """Faces of a photo: FACE where both agree or YuNet is very sure, else BLIND."""
-        pixels = np.asarray(cv2.imread(path, cv2.IMREAD_COLOR_RGB), np.uint8)
-        scale = min(1.0, 640 / max(pixels.shape))
-        near, far = self.first.find(pixels, scale), self.first.find(pixels, scale / 2)
-        faces = near + [f for f in far if not _meets(f, near)]
-        others = self.second.find(pixels, scale)
-        kinds = [self._kind(face, others) for face in faces]
-        alone = [f for f in others if not _meets(f, faces)]
-        return {
-            "boxes": [[round(v, 2) for v in f.box] for f in faces + alone],
-            "points": [f.points.round(2).tolist() for f in faces + alone],
-            "kind": kinds + [BLIND] * len(alone),
-        }
-
-    def _kind(self, face: Face, others: list[Face]) -> int:
-        agreed = face.confidence > 0.6 and _meets(face, [f for f in others if f.confidence > 0.6])
-        return FACE if agreed or face.confidence > 0.88 else BLIND
-
-
-def _meets(face: Face, others: list[Face], overlap: float = 0.4) -> bool:
-    if not others:
-        return False
-    boxes = np.array([other.box for other in others], np.float32)
-    return bool(overlaps(np.array(face.box, np.float32), boxes).max() > overlap)
 
 
 class Collages(Dataset[dict[str, Tensor]]):
@@ -196,21 +75,27 @@ class Collages(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         table = Table(self.look.side)
-        compose(table, self, rng)
+        wear = 0.3
+        if rng.random() < self.look.plain:
+            plain(table, self, rng)
+        else:
+            compose(table, self, rng)
+            wear = self.look.wear
         boxes, points, kind = table.labels(self.look.smallest)
-        pixels = Degrade(rng.uniform(0, self.look.wear), resize=False)(table.pixels, rng)
-        room = self.ROOM
-        label = {
-            "boxes": np.zeros((room, 4), np.float32),
-            "points": np.zeros((room, 10), np.float32),
-            "kind": np.zeros(room, np.int64),
-        }
-        count = min(room, len(kind))
-        label["boxes"][:count] = boxes[:count]
-        label["points"][:count] = points[:count].reshape(-1, 10)
-        label["kind"][:count] = kind[:count]
+        pixels = Degrade(rng.uniform(0, wear), resize=False)(table.pixels, rng)
         image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-        return {"image": image} | {name: torch.from_numpy(v) for name, v in label.items()}
+        return {
+            "image": image,
+            "boxes": self._roomy(boxes),
+            "points": self._roomy(points.reshape(-1, 10)),
+            "kind": self._roomy(kind),
+        }
+
+    def _roomy(self, rows: Array) -> Tensor:
+        """The first `ROOM` rows, filled up with zeros."""
+        result = np.zeros((self.ROOM, *rows.shape[1:]), rows.dtype)
+        result[: len(rows)] = rows[: self.ROOM]
+        return torch.from_numpy(result)
 
     def photo(self, rng: Rng) -> Photo:
         """Any photo."""
@@ -221,8 +106,7 @@ class Collages(Dataset[dict[str, Tensor]]):
         side = self.look.side
         if rng.random() < 0.12:
             return ground(side, rng)
-        path = self.scenes[rng.integers(len(self.scenes))]
-        pixels = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8)
+        pixels = read(self.scenes[rng.integers(len(self.scenes))])
         height, width = pixels.shape[:2]
         part = round(min(height, width) * rng.uniform(0.5, 1.0))
         y, x = rng.integers(height - part + 1), rng.integers(width - part + 1)
@@ -244,18 +128,33 @@ class Table:
 
         `mask`, of the photo's size, 0..255, says what of it shows; everything without one.
         """
-        side = len(self.pixels)
-        whole = np.full(pixels.shape[:2], 255, np.uint8) if mask is None else mask
         for box, points, kind in zip(photo.boxes, photo.points, photo.kind, strict=True):
-            moved = points @ matrix[:, :2].T + matrix[:, 2]
-            self.faces.append((self.pieces + 1, moved_box(box, matrix), moved, int(kind)))
-        layers = align.warp(np.dstack([pixels, whole]), matrix, (side, side)).pixels
-        if layers.shape[2] == 4:
-            shown = layers[..., 3:] / np.float32(255)
-            mixed = self.pixels + (layers[..., :3].astype(np.float32) - self.pixels) * shown
-            self.pixels = np.clip(mixed, 0, 255).astype(np.uint8)
-            self.owner[shown[..., 0] > 0.5] = self.pieces + 1
+            spots = align.move(points, matrix)
+            self.faces.append((self.pieces + 1, moved_box(box, matrix), spots, int(kind)))
         self.pieces += 1
+        if mask is not None:
+            x, y, width, height = cv2.boundingRect(mask)
+            part = slice(y, y + height), slice(x, x + width)
+            pixels, mask = pixels[part], mask[part]
+            matrix = np.column_stack([matrix[:, :2], align.move([[x, y]], matrix)[0]])
+        self._lay(pixels, matrix, mask)
+
+    def _lay(self, pixels: Pixels, matrix: Array, mask: Array | None) -> None:
+        """Mix the pixels in, within the part of the table that they reach."""
+        height, width = pixels.shape[:2]
+        outline = align.move([[0, 0], [width, 0], [width, height], [0, height]], matrix)
+        low = np.floor(outline.min(0)).clip(0, len(self.pixels)).astype(int)
+        high = np.ceil(outline.max(0)).clip(0, len(self.pixels)).astype(int)
+        if (high <= low).any() or not pixels.size:
+            return
+        whole = np.full((height, width), 255, np.uint8) if mask is None else mask
+        local = np.column_stack([matrix[:, :2], matrix[:, 2] - low])
+        wide, tall = high - low
+        layers = align.warp(np.dstack([pixels, whole]), local, (int(tall), int(wide))).pixels
+        shown = layers[..., 3:].astype(np.float32) / 255
+        part = self.pixels[low[1] : high[1], low[0] : high[0]]
+        part[:] = part + (layers[..., :3] - part.astype(np.float32)) * shown + 0.5
+        self.owner[low[1] : high[1], low[0] : high[0]][shown[..., 0] > 0.5] = self.pieces
 
     def labels(self, smallest: float) -> tuple[Array, Array, Array]:
         """Boxes, points and kinds of what can still be seen."""
@@ -279,19 +178,28 @@ class Table:
 
 
 def compose(table: Table, source: Collages, rng: Rng) -> None:
-    """One of: a photo as it is, a wall of photos, a scene with pieces laid on it, an empty scene."""
+    """A photo as it is, a wall of photos, a scene with pieces laid on it, or one without faces."""
     table.pixels = source.scene(rng)
     draw = rng.random()
-    if draw < 0.3:
+    if draw < 0.25:
         alone(table, source, rng)
-    elif draw < 0.45:
+    elif draw < 0.35:
         wall(table, source, rng)
-    elif draw < 0.85:
+    elif draw < 0.8:
         crowd(table, source, rng)
     else:
         decoys(table, source, rng, int(rng.integers(0, 6)))
     if rng.random() < 0.5:
         cover(table, source, rng)
+
+
+def plain(table: Table, source: Collages, rng: Rng) -> None:
+    """One photo, upright, on black, as the finder meets most photos."""
+    side = len(table.pixels)
+    photo, pixels = _flipped(source.photo(rng), rng)
+    scale = side / max(pixels.shape[:2]) * float(rng.choice([1.0, 1.0, rng.uniform(0.4, 1.0)]))
+    table.pixels[:] = 0
+    table.put(photo, pixels, np.array([[scale, 0, 0], [0, scale, 0]]))
 
 
 def alone(table: Table, source: Collages, rng: Rng) -> None:
@@ -351,8 +259,10 @@ def cover(table: Table, source: Collages, rng: Rng) -> None:
     for _, box, points, _ in table.faces:
         if rng.random() > 0.3:
             continue
-        layer = source.scene(rng) if rng.random() < 0.5 else np.full_like(
-            table.pixels, rng.integers(0, 256, 3)
+        layer = (
+            source.scene(rng)
+            if rng.random() < 0.5
+            else np.full_like(table.pixels, rng.integers(0, 256, 3))
         )
         shape = np.zeros(table.pixels.shape[:2], np.uint8)
         cv2.fillPoly(shape, [_hiding(box, points, rng).round().astype(np.int32)], 255)
@@ -375,8 +285,12 @@ def _hiding(box: Array, points: Array, rng: Rng) -> Array:
         middle = (box[:2] + box[2:]) / 2 + edge * (width, height)
         across, down = np.array([width, 0]), np.array([0, height])
         wide, high = rng.uniform(0.1, 0.3, 2)
-    return np.array([middle + x * wide * across + y * high * down
-                     for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+    return np.array(
+        [
+            middle + x * wide * across + y * high * down
+            for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        ]
+    )
 
 
 def head_mask(shape: tuple[int, int], box: Array, rng: Rng) -> Array:
@@ -394,8 +308,8 @@ def head_mask(shape: tuple[int, int], box: Array, rng: Rng) -> Array:
         mask[y0:y1, x0:x1] = 255
     else:
         mask[:] = 255
-    soft = float(size.max()) * rng.uniform(0.0, 0.05)
-    return mask if soft < 0.5 else np.asarray(cv2.GaussianBlur(mask, (0, 0), soft))
+    soft = round(float(size.max()) * rng.uniform(0.0, 0.12))
+    return mask if soft < 2 else np.asarray(cv2.blur(cv2.blur(mask, (soft, soft)), (soft, soft)))
 
 
 def placed(box: Array, size: float, turn: float, centre: Array) -> Array:

@@ -21,8 +21,9 @@ from torch.utils.data import Dataset
 
 from unmask.faces import align
 from unmask.judge.card import CropRecipe
-from unmask.lab.data.collage import FACE, Photo, library
+from unmask.lab.data.library import Photo, library
 from unmask.lab.forge.degrade import Degrade
+from unmask.lab.matching import FACE
 from unmask.lab.teachers.facemesh import SIDE
 from unmask.lab.teachers.pfld_ghost import PfldGhost
 from unmask.types import Face, Pixels
@@ -32,9 +33,11 @@ ROOMY, STOCK_SIDE = 2.0, 224
 SMALLEST = 56.0
 DOUBT = 0.05
 MIRRORED = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
-    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
-    + [*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)]
+    [
+        *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
+        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+        *(*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)),
+    ]
 )
 """Which point each of the 68 becomes in a mirror."""
 

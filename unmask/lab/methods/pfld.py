@@ -33,9 +33,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unmask.lab.data.points import SIDE, Faces, shelf
+from unmask.lab.data.points import Faces, shelf
 from unmask.lab.method import Batch, Data, Method
 from unmask.lab.teachers import facemesh
+from unmask.lab.teachers.facemesh import SIDE
 
 CARD = {
     "title": "PFLD: A Practical Facial Landmark Detector",
@@ -113,7 +114,7 @@ def start(network: Network) -> None:
 def eyes_apart(points: Tensor) -> Tensor:
     """Distance of the outer eye corners, shape (n, 68, 2) to (n,)."""
     left, right = (points[:, corner] for corner in OUTER_CORNERS)
-    return (left - right).norm(dim=1).clamp(min=1e-3)
+    return torch.linalg.vector_norm(left - right, dim=1).clamp(min=1e-3)
 
 
 def turn(points: Tensor) -> Tensor:
@@ -197,4 +198,4 @@ class Landmarks(Method):
 
 def scaled(image: Tensor) -> Tensor:
     """Pixels 0..255 to -1..1."""
-    return image.float() / 127.5 - 1
+    return (image.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)

@@ -13,9 +13,10 @@ What differs from the paper, and why:
 - One convolution pair predicts all sixteen values of a level instead of four pairs; the result is
   the same and costs fewer memory passes.
 - It starts from YuNet's published weights, which fit the same layers, and is trained on collages
-  of faces that YuNet and RetinaFace agree on. Where the teacher sees a face in the collage itself,
-  its points there are the target; where it does not (turned, covered, dark, tiny), the points
-  carried over from the untouched photo are.
+  of faces that YuNet and RetinaFace agree on. Where the frozen teacher is right about the collage
+  itself, its doubts, boxes and points are the targets; where it misses a face (turned, covered,
+  dark, tiny) or sees one that is none, the labels carried over from the untouched photos are.
+  Training on those labels everywhere made it forget plain portraits.
 - Faces that only one teacher believes in, or that are mostly covered, teach nothing either way.
 
 It fails on faces under about 9 px, on profiles that show one eye only, and on heads turned by more
@@ -34,8 +35,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unmask.faces.find import decode
-from unmask.lab.data.collage import Collages, Look, library
-from unmask.lab.matching import rate
+from unmask.lab.data.collage import Collages, Look
+from unmask.lab.data.library import library
+from unmask.lab.matching import BLIND, FACE, rate
 from unmask.lab.method import Batch, Data, Method
 from unmask.lab.teachers import yunet as teacher
 
@@ -49,6 +51,7 @@ CARD = {
 }
 STRIDES = (8, 16, 32)
 WIDTHS = (16, 16, 32, 32, 64, 64, 64, 64, 64, 64, 64)
+SURE = 0.5
 POOLED_BEFORE = (1, 5, 7, 9)
 KEPT = (6, 8, 10)
 
@@ -65,15 +68,17 @@ class Config:
         box_weight: Of the box term.
         points_weight: Of the points term.
         threshold: Least confidence of a face that the bundle reports.
+        second_threshold: The same where only a second look at the picture shows it.
     """
 
     start: bool = True
     side: int = 320
-    collages: int = 8192
-    held_out: int = 256
+    collages: int = 4096
+    held_out: int = 192
     box_weight: float = 5.0
     points_weight: float = 2.0
     threshold: float = 0.6
+    second_threshold: float = 0.75
 
 
 class Separable(nn.Sequential):
@@ -157,17 +162,17 @@ def start(network: Network) -> None:
 
 
 def corners(cells: Tensor, grid: Tensor) -> Tensor:
-    """Predicted boxes: (n, 14 or more, cells) and (cells, 3) to (n, cells, 4) as x0, y0, x1, y1."""
+    """Predicted boxes: (…, 16, cells) and (cells, 3) to (…, cells, 4) as x0, y0, x1, y1."""
     stride = grid[:, 2:]
-    values = cells[:, 2:6].transpose(1, 2)
+    values = cells[..., 2:6, :].transpose(-1, -2)
     centre = grid[:, :2] + values[..., :2] * stride
     half = values[..., 2:].clamp(max=8).exp() * stride / 2
     return torch.cat([centre - half, centre + half], -1)
 
 
 def spots(cells: Tensor, grid: Tensor) -> Tensor:
-    """Predicted points, shape (n, cells, 10), pixels."""
-    return grid[:, :2].repeat(1, 5) + cells[:, 6:].transpose(1, 2) * grid[:, 2:]
+    """Predicted points, shape (…, cells, 10), pixels."""
+    return grid[:, :2].repeat(1, 5) + cells[..., 6:, :].transpose(-1, -2) * grid[:, 2:]
 
 
 def grid_of(levels: list[Tensor]) -> Tensor:
@@ -244,18 +249,16 @@ class Finder(Method):
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Face and fit by cross-entropy, boxes by their overlap, points by their distance."""
-        levels = network(batch["image"].float())
+        image = batch["image"].float().contiguous(memory_format=torch.channels_last)
+        levels = network(image)
         grid, cells = grid_of(levels), flat(levels).float()
         with torch.no_grad():
-            model = flat(self._frozen()(batch["image"].float()))
-        boxes, points = corners(cells, grid), spots(cells, grid)
-        known = (model[:, 0].sigmoid() * model[:, 1].sigmoid()).sqrt(), spots(model, grid)
-        sums = torch.zeros(4)
-        total = 0
+            model = flat(self._frozen()(image))
+        sums, total = torch.zeros(4), 0
         for index in range(len(cells)):
-            terms, count = self._terms(index, cells, boxes, points, known, grid, batch)
-            sums = sums + terms
-            total += count
+            scene = Scene.of(batch, index, model[index], grid)
+            terms, count = self._terms(cells[index], scene, grid)
+            sums, total = sums + terms, total + count
         face, fit, box, point = sums / max(total, 1)
         loss = face + fit + self.config.box_weight * box + self.config.points_weight * point
         return {"loss": loss, "face": face, "fit": fit, "box": box, "points": point}
@@ -264,42 +267,31 @@ class Finder(Method):
         if self._teacher is None:
             self._teacher = Network().eval().requires_grad_(False)
             start(self._teacher)
+            self._teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._teacher
 
-    def _terms(
-        self,
-        index: int,
-        cells: Tensor,
-        boxes: Tensor,
-        points: Tensor,
-        known: tuple[Tensor, Tensor],
-        grid: Tensor,
-        batch: Batch,
-    ) -> tuple[Tensor, int]:
+    def _terms(self, cells: Tensor, scene: Scene, grid: Tensor) -> tuple[Tensor, int]:
         """The four sums of one picture, and how many cells answer for a face in it."""
-        kind = batch["kind"][index]
-        faces, truth = batch["boxes"][index][kind == 1], batch["points"][index][kind == 1]
-        blind = batch["boxes"][index][kind == 2]
-        wanted = torch.zeros(cells.shape[2])
-        box = point = fit = cells.sum() * 0
-        count = 0
-        if len(faces):
-            chosen, owner = assign(boxes[index].detach(), cells[index, 0].detach(), faces, grid)
-            wanted[chosen], count = 1.0, len(chosen)
-            match = overlaps(boxes[index, chosen], faces[owner])
-            fit_logit = cells[index, 0, chosen]
-            fit = F.binary_cross_entropy_with_logits(
-                fit_logit, match.detach().clamp(0, 1), reduction="sum"
-            )
-            box = spread(boxes[index, chosen], faces[owner], match).sum()
-            aim = blend(known[0][index, chosen], known[1][index, chosen], truth[owner])
-            size = (faces[owner, 2:] - faces[owner, :2]).mean(1, keepdim=True)
-            point = F.smooth_l1_loss(points[index, chosen] / size, aim / size, beta=0.02) * count
-        heed = heeded(blind, grid) | (wanted > 0)
-        face = F.binary_cross_entropy_with_logits(
-            cells[index, 1, heed], wanted[heed], reduction="sum"
-        )
-        return torch.stack([face, fit, box, point]), count
+        boxes, points = corners(cells, grid), spots(cells, grid)
+        chosen, owner = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long)
+        if len(scene.faces):
+            chosen, owner = assign(boxes.detach(), cells[0].detach(), scene.faces, grid)
+        wanted, heed = scene.wanted(chosen, grid)
+        face = F.binary_cross_entropy_with_logits(cells[1, heed], wanted[heed], reduction="none")
+        surprise = face - entropy(wanted[heed])
+        if not len(chosen):
+            none = cells.sum() * 0
+            return torch.stack([surprise.sum(), none, none, none]), 0
+        aim_box, aim_points, aim_fit = scene.aims(chosen, owner, boxes[chosen].detach())
+        match = overlaps(boxes[chosen], aim_box)
+        fit = F.binary_cross_entropy_with_logits(cells[0, chosen], aim_fit, reduction="none")
+        box = spread(boxes[chosen], aim_box, match)
+        size = (aim_box[:, 2:] - aim_box[:, :2]).mean(1, keepdim=True)
+        point = F.smooth_l1_loss(
+            points[chosen] / size, aim_points / size, beta=0.02, reduction="none"
+        ).mean(1)
+        parts = (surprise, fit - entropy(aim_fit), box, point)
+        return torch.stack([part.sum() for part in parts]), len(chosen)
 
     def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         """Average precision, recall and precision at the threshold, and the points' error."""
@@ -337,7 +329,11 @@ class Finder(Method):
 
     def card_options(self) -> dict[str, Any]:
         """What the runtime's finder needs to know."""
-        return {"free_size": True, "threshold": self.config.threshold}
+        return {
+            "free_size": True,
+            "threshold": self.config.threshold,
+            "second_threshold": self.config.second_threshold,
+        }
 
 
 def spread(boxes: Tensor, faces: Tensor, match: Tensor) -> Tensor:
@@ -350,15 +346,80 @@ def spread(boxes: Tensor, faces: Tensor, match: Tensor) -> Tensor:
     return 1 - match + far + (sides**2 / (hull**2 + 1e-6)).sum(1)
 
 
-def blend(score: Tensor, seen: Tensor, carried: Tensor) -> Tensor:
-    """The teacher's own points where it is sure and not far off, else those carried over."""
-    pupils = (carried[:, :2] - carried[:, 2:4]).norm(dim=1).clamp(min=1)
-    off = (seen - carried).reshape(-1, 5, 2).norm(dim=2).mean(1) / pupils
-    trust = (score > 0.5) & (off < 0.3)
-    return torch.where(trust[:, None], seen, carried)
+def entropy(chance: Tensor) -> Tensor:
+    """The least cross-entropy that a soft target allows."""
+    safe = chance.clamp(1e-6, 1 - 1e-6)
+    return F.binary_cross_entropy(safe, safe, reduction="none")
 
 
-def heeded(blind: Tensor, grid: Tensor) -> Tensor:
-    """Cells whose middle lies in none of the boxes that must not teach anything."""
+@dataclass(frozen=True)
+class Scene:
+    """One collage: what lies in it, and what the frozen teacher makes of it.
+
+    The teacher is followed wherever it is right: its doubts, its boxes and its points are the
+    targets there. Where it misses a face or sees one that is none, the collage's own label is.
+
+    Attributes:
+        faces: True boxes, (m, 4).
+        points: True points, (m, 10).
+        blind: Boxes that must not teach anything, (b, 4).
+        fit: The teacher's chance that a cell's box fits, (cells,).
+        face: Its chance that a cell answers for a face, (cells,).
+        boxes: Its boxes, (cells, 4).
+        spots: Its points, (cells, 10).
+    """
+
+    faces: Tensor
+    points: Tensor
+    blind: Tensor
+    fit: Tensor
+    face: Tensor
+    boxes: Tensor
+    spots: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch, index: int, model: Tensor, grid: Tensor) -> Scene:
+        """Item `index` of a batch and the teacher's maps (16, cells) of it."""
+        kind, boxes = batch["kind"][index], batch["boxes"][index]
+        return cls(
+            faces=boxes[kind == FACE],
+            points=batch["points"][index][kind == FACE],
+            blind=boxes[kind == BLIND],
+            fit=model[0].sigmoid(),
+            face=model[1].sigmoid(),
+            boxes=corners(model, grid),
+            spots=spots(model, grid),
+        )
+
+    def wanted(self, chosen: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+        """Chance (cells,) that each cell answers for a face, and whether the cell learns it."""
+        sure = (self.fit * self.face).sqrt()
+        alarm = (sure > 0.3) & ~within(self.faces, grid)
+        wanted = self.face.masked_fill(alarm, 0.0)
+        missed = chosen[sure[chosen] <= SURE]
+        wanted[missed] = 1.0
+        heed = ~within(self.blind, grid)
+        heed[chosen] = True
+        return wanted, heed
+
+    def aims(self, chosen: Tensor, owner: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Box, points and fit that each chosen cell should state."""
+        sure = (self.fit * self.face).sqrt()[chosen] > SURE
+        right = sure & (overlaps(self.boxes[chosen], self.faces[owner]) > 0.6)
+        close = right & (apart(self.spots[chosen], self.points[owner]) < 0.3)
+        aim = torch.where(right[:, None], self.boxes[chosen], self.faces[owner])
+        spot = torch.where(close[:, None], self.spots[chosen], self.points[owner])
+        own = overlaps(boxes, self.faces[owner]).clamp(0, 1)
+        return aim, spot, torch.where(right, self.fit[chosen], own)
+
+
+def apart(found: Tensor, true: Tensor) -> Tensor:
+    """Mean distance of five points as a share of the eye distance, (k, 10) twice to (k,)."""
+    eyes = torch.linalg.vector_norm(true[:, :2] - true[:, 2:4], dim=1).clamp(min=1)
+    return torch.linalg.vector_norm((found - true).reshape(-1, 5, 2), dim=2).mean(1) / eyes
+
+
+def within(boxes: Tensor, grid: Tensor) -> Tensor:
+    """Cells whose middle lies in any of the boxes (k, 4); shape (cells,)."""
     middle = grid[:, None, :2] + grid[:, None, 2:] / 2
-    return ~((middle > blind[:, :2]) & (middle < blind[:, 2:])).all(-1).any(1)
+    return ((middle > boxes[:, :2]) & (middle < boxes[:, 2:])).all(-1).any(1)

@@ -15,11 +15,13 @@ from unmask.types import Face, Pixels
 Floats = npt.NDArray[np.float32]
 FILE = "retinaface_mnet025_orig/mobilenet0.25_Final.pth"
 ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
-MEAN_BGR = (104.0, 117.0, 123.0)
+MEAN_BGR = np.array([104.0, 117.0, 123.0], np.float32)
 VARIANCE = (0.1, 0.2)
 
 
-def _conv(into: int, out: int, kernel: int, stride: int = 1, leak: float | None = None) -> nn.Module:
+def _conv(
+    into: int, out: int, kernel: int, stride: int = 1, leak: float | None = None
+) -> nn.Module:
     layers = [
         nn.Conv2d(into, out, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(out),
@@ -82,7 +84,8 @@ class _Head(nn.Module):
         self.channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv1x1(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.channels)
+        rows: Tensor = self.conv1x1(x).permute(0, 2, 3, 1)
+        return rows.reshape(len(x), -1, self.channels)
 
 
 class Network(nn.Module):
@@ -134,7 +137,7 @@ class RetinaFace:
         """Faces of an RGB picture that is shown to the network at `scale` times its size."""
         height, width = (max(32, round(side * scale)) for side in pixels.shape[:2])
         small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-        blob = small[:, :, ::-1].astype(np.float32) - np.float32(MEAN_BGR)
+        blob = small[:, :, ::-1].astype(np.float32) - MEAN_BGR
         answer = self.network(torch.from_numpy(blob).permute(2, 0, 1)[None])
         classes, boxes, points = (part[0] for part in answer)
         scores = classes.softmax(1)[:, 1].numpy()
@@ -170,9 +173,7 @@ def _anchors(height: int, width: int) -> Floats:
     return np.concatenate(rows).astype(np.float32)
 
 
-def _decode(
-    anchors: Floats, boxes: Floats, points: Floats, unit: Floats
-) -> tuple[Floats, Floats]:
+def _decode(anchors: Floats, boxes: Floats, points: Floats, unit: Floats) -> tuple[Floats, Floats]:
     centre, side = anchors[:, :2], anchors[:, 2:]
     middle = centre + boxes[:, :2] * VARIANCE[0] * side
     half = side * np.exp(boxes[:, 2:] * VARIANCE[1]) / 2
