@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-_SIDE = 512
+_SIDE = 384
 _FEWEST_BLOCKS = 256
 _THRESHOLD = 0.2
 _STEPS = np.arange(1, 41)
@@ -119,7 +119,7 @@ def twice(pixels: Pixels, table: npt.ArrayLike) -> float | None:
     """Measures how much better two compressions explain the picture than one.
 
     Args:
-        pixels: Decoded, on the grid of the compression; the middle 512 × 512 are looked at.
+        pixels: Decoded, on the grid of the compression; the middle 384 × 384 are looked at.
         table: Shape (8, 8), the steps of the last compression.
 
     Returns:

@@ -12,6 +12,8 @@ _SCAN = b"\xff\xda"
 _END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _BARE = frozenset([0x01, *range(0xD0, 0xD9)])
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset([0xC2, 0xC6, 0xCA, 0xCE])
 _PLENTY = 100
 
 
@@ -41,23 +43,31 @@ def layout(data: bytes) -> Layout:
         >>> layout(b"\xff\xd8\xff\xda\x00\x02...\xff\xd9")
         Layout(scans=1, complete=True)
     """
-    start = _first_scan(data)
+    start, single = _first_scan(data)
+    complete = data.rfind(_END, start) >= 0
+    if single or start == len(data):
+        return Layout(int(single), complete)
     # Searching for two bytes is far faster than walking, so the walk is kept for the suspicious.
     scans = data.count(_SCAN, start)
-    if scans > _PLENTY:
-        scans = _count_scans(data, start)
-    return Layout(scans, data.rfind(_END, start) >= 0)
+    return Layout(_count_scans(data, start) if scans > _PLENTY else scans, complete)
 
 
-def _first_scan(data: bytes) -> int:
-    """Skips the headers; the thumbnail inside them has markers of its own."""
-    position = 2
+def _first_scan(data: bytes) -> tuple[int, bool]:
+    """Where the first scan starts, and whether a decoder stops after it.
+
+    It does when the file is not progressive and that scan holds all colours. The headers are
+    skipped one by one: the thumbnail inside them has markers of its own.
+    """
+    position, colours, progressive = 2, 0, False
     while found := _MARKER.search(data, position):
-        code = data[found.end() - 1]
+        code, at = data[found.end() - 1], found.end()
         if code == _SCAN[1]:
-            return found.start()
-        position = found.end() + (0 if code in _BARE else _length(data, found.end()))
-    return len(data)
+            return found.start(), not progressive and data[at + 2 : at + 3] == bytes([colours])
+        if code in _FRAMES:
+            progressive |= code in _PROGRESSIVE
+            colours = int.from_bytes(data[at + 7 : at + 8], "big")
+        position = at + (0 if code in _BARE else _length(data, at))
+    return len(data), False
 
 
 def _count_scans(data: bytes, start: int) -> int:

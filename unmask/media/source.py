@@ -141,7 +141,7 @@ def _photo(file: BinaryIO, address: str, found: Format, size: int, limits: Limit
     from unmask.media.photo import read_photo
 
     _check_size(size, limits.photo_bytes)
-    data = file.read(limits.photo_bytes)
+    data = file.read(size)
     digest = hashlib.sha256(data).hexdigest()
     photo = read_photo(data, found.name, limits)
     signed = credentials.MARK in data
