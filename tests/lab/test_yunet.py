@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from unmask.faces.find import decode
+from unmask.lab.boxes import entropy, within
 from unmask.lab.matching import BLIND, FACE, match, rate
 from unmask.lab.methods import yunet
 
@@ -61,8 +62,8 @@ def test_a_face_takes_cells_near_its_centre() -> None:
 def test_cells_within_boxes() -> None:
     grid = torch.tensor([[0.0, 0.0, 8.0], [40.0, 40.0, 8.0]])
     boxes = torch.tensor([[30.0, 30.0, 60.0, 60.0]])
-    assert yunet.within(boxes, grid).tolist() == [False, True]
-    assert yunet.within(torch.zeros(0, 4), grid).tolist() == [False, False]
+    assert within(boxes, grid).tolist() == [False, True]
+    assert within(torch.zeros(0, 4), grid).tolist() == [False, False]
 
 
 def scene(sure: list[float], shift: float = 1.0) -> tuple[yunet.Scene, torch.Tensor]:
@@ -114,7 +115,7 @@ def test_points_follow_the_teacher_only_where_it_is_sure_and_close(
 def test_agreeing_with_a_soft_target_costs_nothing() -> None:
     chance = torch.tensor([0.0, 0.3, 1.0])
     cost = torch.nn.functional.binary_cross_entropy(chance, chance, reduction="none")
-    assert (cost - yunet.entropy(chance)).abs().max() < 1e-4
+    assert (cost - entropy(chance)).abs().max() < 1e-4
 
 
 def test_a_few_steps_lower_the_loss(method: yunet.Finder) -> None:

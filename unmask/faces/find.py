@@ -97,13 +97,13 @@ def working_scale(pixels: Pixels) -> float:
         >>> round(working_scale(np.zeros((1080, 1920, 3), np.uint8)), 3)
         0.333
     """
-    longest: int = max(pixels.shape[:2])
+    longest = int(max(pixels.shape[:2]))
     return min(1.0, max(LONG_SIDE / longest, 1 / 3), LARGEST / longest)
 
 
 def finer(pixels: Pixels, scale: float) -> float:
     """The scale of the second, finer look."""
-    return min(scale * FINER, LARGEST / max(pixels.shape[:2]))
+    return min(scale * FINER, LARGEST / int(max(pixels.shape[:2])))
 
 
 def sides(boxes: Floats) -> Floats:

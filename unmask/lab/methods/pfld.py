@@ -114,7 +114,8 @@ def start(network: Network) -> None:
 def eyes_apart(points: Tensor) -> Tensor:
     """Distance of the outer eye corners, shape (n, 68, 2) to (n,)."""
     left, right = (points[:, corner] for corner in OUTER_CORNERS)
-    return torch.linalg.vector_norm(left - right, dim=1).clamp(min=1e-3)
+    distance: Tensor = torch.linalg.vector_norm(left - right, dim=1)
+    return distance.clamp(min=1e-3)
 
 
 def turn(points: Tensor) -> Tensor:

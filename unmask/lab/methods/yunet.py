@@ -35,6 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unmask.faces.find import decode
+from unmask.lab.boxes import apart, entropy, overlaps, spread, within
 from unmask.lab.data.collage import Collages, Look
 from unmask.lab.data.library import library
 from unmask.lab.matching import BLIND, FACE, rate
@@ -185,15 +186,6 @@ def grid_of(levels: list[Tensor]) -> Tensor:
     return torch.cat([row.reshape(-1, 3) for row in rows]).float().to(levels[0].device)
 
 
-def overlaps(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union of broadcast boxes (…, 4)."""
-    low = torch.maximum(first[..., :2], second[..., :2])
-    high = torch.minimum(first[..., 2:], second[..., 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
-    areas = [(b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1) for b in (first, second)]
-    return shared / (areas[0] + areas[1] - shared + 1e-6)
-
-
 def assign(boxes: Tensor, logits: Tensor, faces: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
     """Which cells answer for which face.
 
@@ -336,22 +328,6 @@ class Finder(Method):
         }
 
 
-def spread(boxes: Tensor, faces: Tensor, match: Tensor) -> Tensor:
-    """1 - overlap, plus how far centre, width and height are off within the common hull."""
-    low = torch.minimum(boxes[:, :2], faces[:, :2])
-    hull = torch.maximum(boxes[:, 2:], faces[:, 2:]) - low
-    shift = (boxes[:, :2] + boxes[:, 2:] - faces[:, :2] - faces[:, 2:]) / 2
-    sides = (boxes[:, 2:] - boxes[:, :2]) - (faces[:, 2:] - faces[:, :2])
-    far = (shift**2).sum(1) / ((hull**2).sum(1) + 1e-6)
-    return 1 - match + far + (sides**2 / (hull**2 + 1e-6)).sum(1)
-
-
-def entropy(chance: Tensor) -> Tensor:
-    """The least cross-entropy that a soft target allows."""
-    safe = chance.clamp(1e-6, 1 - 1e-6)
-    return F.binary_cross_entropy(safe, safe, reduction="none")
-
-
 @dataclass(frozen=True)
 class Scene:
     """One collage: what lies in it, and what the frozen teacher makes of it.
@@ -411,15 +387,3 @@ class Scene:
         spot = torch.where(close[:, None], self.spots[chosen], self.points[owner])
         own = overlaps(boxes, self.faces[owner]).clamp(0, 1)
         return aim, spot, torch.where(right, self.fit[chosen], own)
-
-
-def apart(found: Tensor, true: Tensor) -> Tensor:
-    """Mean distance of five points as a share of the eye distance, (k, 10) twice to (k,)."""
-    eyes = torch.linalg.vector_norm(true[:, :2] - true[:, 2:4], dim=1).clamp(min=1)
-    return torch.linalg.vector_norm((found - true).reshape(-1, 5, 2), dim=2).mean(1) / eyes
-
-
-def within(boxes: Tensor, grid: Tensor) -> Tensor:
-    """Cells whose middle lies in any of the boxes (k, 4); shape (cells,)."""
-    middle = grid[:, None, :2] + grid[:, None, 2:] / 2
-    return ((middle > boxes[:, :2]) & (middle < boxes[:, 2:])).all(-1).any(1)
