@@ -186,6 +186,21 @@ def test_moments_of_a_video(make):
     assert "The face." in alts
 
 
+def test_unjudged_moment_is_no_peak(make):
+    video = make().findings[3]
+    faces = tuple(replace(e, scores=(), probability=None, interval=None) for e in video.faces)
+    found = read(make(replace(video, faces=faces)))
+    assert not [a for a in found.all("a") if a.get("class") == "peak"]
+    assert "Not judged." in found.text
+
+
+def test_a_single_detector_is_told_once(make):
+    photo = make().findings[1]
+    one = replace(photo.faces[0], scores=photo.faces[0].scores[:1])
+    assert "All together" not in read(make(replace(photo, faces=(one,)))).text
+    assert "All together" in read(make(photo)).text
+
+
 def test_video_without_a_face(make):
     empty = replace(make().findings[2], kind="video", media=make().findings[3].media)
     assert "No face found" in read(make(empty)).text

@@ -21,7 +21,7 @@ _PEAKS = "ABCDEFGHIJKL"
 
 def _peaks(number: int, finding: Finding) -> list[Peak]:
     """The strongest moments whose crops were kept, lettered in the order of time."""
-    kept = [e for e in finding.faces if e.crop is not None and e.time is not None]
+    kept = [e for e in finding.faces if e.crop and e.probability is not None]
     best = sorted(kept, key=_strength, reverse=True)[: len(_PEAKS)]
     best.sort(key=lambda e: (e.time or 0.0, e.face.track))
     return [Peak(x, f"input-{number}-{x}", e) for x, e in zip(_PEAKS, best, strict=False)]
@@ -143,7 +143,7 @@ def _scores(evidence: Evidence, run: Run) -> str:
     thresholds = {detector.name: detector.threshold for detector in run.detectors}
     if evidence.probability is None:
         return "<p><b>Not judged.</b> No detector could say anything about this face.</p>"
-    rows = _score("All together", evidence, run.threshold, "")
+    rows = _score("All together", evidence, run.threshold) if len(evidence.scores) > 1 else ""
     for score in evidence.scores:
         threshold = thresholds.get(score.detector, run.threshold)
         rows += _score(score.detector, score, threshold, f"raw {score.raw:+.2f}".replace("-", "−"))
@@ -154,7 +154,7 @@ def _scores(evidence: Evidence, run: Run) -> str:
     )
 
 
-def _score(name: str, value: Evidence | Score, threshold: float, raw: str) -> str:
+def _score(name: str, value: Evidence | Score, threshold: float, raw: str = "") -> str:
     side = "over" if (value.probability or 0) >= threshold else "under"
     return (
         f'<tr><th scope="row">{escape(name)}{f"<small>{raw}</small>" if raw else ""}</th>'

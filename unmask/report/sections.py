@@ -71,7 +71,7 @@ _MEANING = {
     "no proof, and it does not tell who changed what, or why.",
     "inconclusive": "The evidence is too weak for either answer. Look for a better copy of the "
     "same picture.",
-    "none": "Every face stays below the threshold. That does not show that the picture is "
+    "none": "The score stays below the threshold. That does not show that the picture is "
     "unmanipulated: detectors know only the traces they were trained on, and copying wears "
     "traces away.",
     "noface": "Only faces are judged, so nothing is known about this file.",

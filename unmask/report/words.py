@@ -85,14 +85,13 @@ def clock(seconds: float | None, digits: int = 1) -> str:
     """A moment of a video.
 
     Example:
-        >>> clock(67.25), clock(3723.0, 0)
-        ('1:07.2', '1:02:03')
+        >>> clock(67.26), clock(3723.0, 0)
+        ('1:07.3', '1:02:03')
     """
     if seconds is None or not math.isfinite(seconds):
         return "–"
     scale = 10**digits
-    # A float such as 67.25 is cut, not rounded up to a moment that was never seen.
-    ticks = int(seconds * scale + 1e-6)
+    ticks = round(seconds * scale)
     minutes, rest = divmod(ticks, 60 * scale)
     hours, minutes = divmod(minutes, 60)
     tail = f"{rest // scale:02d}" + (f".{rest % scale:0{digits}d}" if digits else "")
