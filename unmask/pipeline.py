@@ -25,6 +25,7 @@ from unmask.faces.track import Tracker
 from unmask.judge import points
 from unmask.judge.abstain import usable
 from unmask.judge.bundle import Bundle, embedded, installed, resolve
+from unmask.judge.fuse import fitted_for
 from unmask.judge.runtime import CPU, Detector
 from unmask.judge.weigh import Judged, Opinion, Weigher
 from unmask.media import Limits, Sampling
@@ -107,7 +108,8 @@ class Examiner:
         rate = points.parse(at)
         bundles = [resolve(name) for name in detectors or _embedded_detectors()]
         cards = [bundle.card for bundle in bundles]
-        self._threshold = points.fused_threshold(cards, rate)
+        self._fusion = fitted_for(cards)
+        self._threshold = points.fused_threshold(cards, rate, self._fusion)
         self._finder = load_finder(resolve(finder or "face-finder"))
         self._detectors = [Detector(bundle) for bundle in bundles]
         self._limits, self._sampling = limits or Limits(), sampling or Sampling()
@@ -153,7 +155,7 @@ class Examiner:
             return _failed(path, InputError("internal", f"Unmask failed on it: {error!r}."))
 
     def _weigh(self, source: media.Source) -> Finding:
-        weigher = Weigher(source.media, self._threshold)
+        weigher = Weigher(source.media, self._threshold, self._fusion)
         video = source.media.kind == "video"
         tracker = Tracker() if video else None
         for frame in _ahead(source.frames()) if video else source.frames():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from unmask.errors import ConfigError
-from unmask.judge.card import Card
+from unmask.judge.card import Card, OperatingPoint
+from unmask.judge.fuse import Fusion
 from unmask.judge.odds import logit
 from unmask.judge.points import fused_threshold, parse, threshold
 
@@ -62,8 +63,13 @@ def test_several_detectors_answer_to_the_most_cautious(card_of) -> None:
     calm, wary = card_of("calm", **{"0.05": 0.6}), card_of("wary", **{"0.05": 0.8})
     assert fused_threshold([calm], 0.05) == 0.6
     assert fused_threshold([calm, wary], 0.05) == pytest.approx(0.8)
-    weighted = fused_threshold([calm, wary], 0.05, {"wary": 0.1})
-    assert weighted == pytest.approx(0.6)
+
+
+def test_a_fitted_fusion_states_its_own(card_of) -> None:
+    fitted = Fusion({"calm": 1.0}, 0.0, (OperatingPoint(0.01, 0.9), OperatingPoint(0.05, 0.55)))
+    assert fused_threshold([card_of("calm", **{"0.05": 0.6})], 0.05, fitted) == 0.55
+    with pytest.raises(ConfigError, match=r"fusion states .* from 0\.01"):
+        fused_threshold([card_of("calm", **{"0.2": 0.6})], 0.2, fitted)
 
 
 def test_no_detector_no_threshold() -> None:

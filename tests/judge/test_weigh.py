@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from unmask.judge.abstain import REASONS
+from unmask.judge.fuse import Fusion
 from unmask.judge.odds import logit, sigmoid
 from unmask.judge.weigh import PREVIEW_SIDE, Judged, Opinion, Weigher, weighed
 from unmask.types import Crop, Face, Fact, Finding, Frame, Media, Quality, Score
@@ -84,8 +85,8 @@ def test_two_detectors_are_fused() -> None:
     assert [s.detector for s in found.faces[0].scores] == ["a", "b"]
 
 
-def test_weights_reach_the_fusion() -> None:
-    weigher = Weigher(media(), THRESHOLD, {"b": 0.0})
+def test_the_fusion_is_used() -> None:
+    weigher = Weigher(media(), THRESHOLD, Fusion({"a": 1.0, "b": 0.0}))
     judged = Judged(face(), (opinion(0.6, name="a"), opinion(0.99, name="b")))
     weigher.add(Frame(PIXELS), [judged])
     assert weigher.finish().probability == pytest.approx(0.6)

@@ -3,29 +3,74 @@
 Each calibrated probability is read as evidence beside a prior of one half; its log-odds are then
 the weight of that evidence, and independent pieces of evidence add up (naive Bayes):
 
-    logit(fused) = sum over detectors of weight * logit(probability)
+    logit(fused) = intercept + sum over detectors of weight * logit(probability)
 
-Two assumptions stand behind that sum. Every detector was calibrated on data of the same kind, all
-families of manipulation included; one that was calibrated on its own family alone says "genuine"
-too loudly about the others. And the detectors err independently, given the truth. Detectors that
-look at the same trace do not: their sum counts one observation twice, so the fused probability
-lies too far from one half and its interval is too narrow. A weight below 1 on each of them mends
-that; two copies of one detector deserve 0.5 each.
+With weights of 1 two assumptions stand behind that sum. Every detector was calibrated on data of
+the same kind, all families of manipulation included; one that was calibrated on its own family
+alone says "genuine" too loudly about the others. And the detectors err independently, given the
+truth; detectors that look at the same trace do not, and their sum counts one observation twice.
+
+Where the truth is known, the weights are fitted instead (`unmask.lab.fusion`): logistic regression
+on the detectors' log-odds mends both. The fit for the detectors that come with Unmask lies beside
+them in `fusion.json`; it holds for exactly those models, and for a face that all of them judged.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from unmask.errors import ConfigError
+from unmask.judge.card import Card, OperatingPoint
 from unmask.judge.odds import chance, log_odds
 from unmask.types import Interval, Score
 
+FITTED = Path(__file__).parent.parent / "models" / "fusion.json"
 
-def fuse(
-    scores: Sequence[Score], weights: Mapping[str, float] | None = None
-) -> tuple[float, Interval]:
+
+@dataclass(frozen=True)
+class Fusion:
+    """How log-odds are added.
+
+    Attributes:
+        weights: Detector name to weight, at least 0.
+        intercept: Added to the sum.
+        operating_points: Of the fused probability; empty when nothing was fitted.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    intercept: float = 0.0
+    operating_points: tuple[OperatingPoint, ...] = ()
+
+    def covers(self, names: Sequence[str]) -> bool:
+        """Whether it was fitted for exactly these detectors."""
+        return sorted(names) == sorted(self.weights)
+
+
+NAIVE = Fusion()
+"""Every detector with weight 1: for combinations that nobody fitted."""
+
+
+def fitted_for(cards: Sequence[Card], path: Path = FITTED) -> Fusion:
+    """The fitted fusion if there is one for exactly these models, else `NAIVE`.
+
+    Args:
+        cards: Of the detectors that take part.
+        path: The fit.
+    """
+    if not path.is_file():
+        return NAIVE
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if stored["models"] != {card.name: card.model.sha256 for card in cards}:
+        return NAIVE
+    points = tuple(OperatingPoint(**point) for point in stored["operating_points"])
+    return Fusion(stored["weights"], stored["intercept"], points)
+
+
+def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interval]:
     """Fuse scores of one face.
 
     The doubt of each score, taken as independent, is carried through the sum; its two ends are
@@ -33,7 +78,7 @@ def fuse(
 
     Args:
         scores: At least one.
-        weights: Detector name to weight, at least 0; 1 for those not named.
+        fusion: Used when it covers these detectors; otherwise each has weight 1.
 
     Returns:
         Probability and its 95 % interval.
@@ -48,10 +93,10 @@ def fuse(
     """
     if not scores:
         raise ConfigError("bad_option", "There is no score to fuse.")
-    named = weights or {}
-    total = below = above = 0.0
+    rule = fusion if fusion.covers([score.detector for score in scores]) else NAIVE
+    total, below, above = rule.intercept, 0.0, 0.0
     for score in scores:
-        weight, middle = named.get(score.detector, 1.0), log_odds(score.probability)
+        weight, middle = rule.weights.get(score.detector, 1.0), log_odds(score.probability)
         total += weight * middle
         below += (weight * max(middle - log_odds(score.interval[0]), 0.0)) ** 2
         above += (weight * max(log_odds(score.interval[1]) - middle, 0.0)) ** 2

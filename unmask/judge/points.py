@@ -3,7 +3,8 @@
 A card states thresholds at some false-alarm rates; between them the logit of the threshold is
 interpolated along the logarithm of the rate, and beyond them nothing is guessed.
 
-For several detectors the fused probability is held against the *highest* of their own thresholds:
+Where a fusion was fitted, it states thresholds of its own. Where none was, the fused probability
+of several detectors is held against the *highest* of their own thresholds:
 no face is called manipulated on less evidence than the most cautious detector asks for alone. The
 rate then is exact for one detector and near the asked one for several whose errors on genuine
 faces are independent; detectors that err together can push it towards the sum of their rates.
@@ -14,12 +15,13 @@ travel between sources.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from unmask.errors import ConfigError
-from unmask.judge.card import Card
+from unmask.judge.card import Card, OperatingPoint
+from unmask.judge.fuse import NAIVE, Fusion
 from unmask.judge.odds import logit, sigmoid
 
 
@@ -62,36 +64,36 @@ def threshold(card: Card, fpr: float) -> float:
     Raises:
         ConfigError: `bad_option` outside that range.
     """
-    rates = [point.fpr for point in card.operating_points]
-    if not rates or not rates[0] <= fpr <= rates[-1]:
-        stated = f"from {rates[0]} to {rates[-1]}" if rates else "nowhere"
-        raise ConfigError(
-            "bad_option", f"{card.name} states its false-alarm rates {stated}, not at {fpr}."
-        )
-    for point in card.operating_points:
-        if point.fpr == fpr:
-            return point.threshold
-    heights = logit([point.threshold for point in card.operating_points])
-    return float(sigmoid(np.interp(math.log(fpr), np.log(rates), heights)))
+    return _at(card.operating_points, fpr, card.name)
 
 
-def fused_threshold(
-    cards: Sequence[Card], fpr: float, weights: Mapping[str, float] | None = None
-) -> float:
+def fused_threshold(cards: Sequence[Card], fpr: float, fusion: Fusion = NAIVE) -> float:
     """Return the fused probability from which a face counts as manipulated.
 
     Args:
         cards: Of the detectors that take part, at least one.
         fpr: False-alarm rate that each of them states.
-        weights: As for `unmask.judge.fuse.fuse`.
+        fusion: As for `unmask.judge.fuse.fuse`.
 
     Raises:
         ConfigError: `bad_option` without a card, or outside a card's range.
     """
     if not cards:
         raise ConfigError("bad_option", "There is no detector.")
-    if len(cards) == 1 and not weights:
-        return threshold(cards[0], fpr)
-    named = weights or {}
-    own = [named.get(card.name, 1.0) * logit(threshold(card, fpr)) for card in cards]
-    return float(sigmoid(max(own)))
+    if fusion.operating_points:
+        return _at(fusion.operating_points, fpr, "The fusion")
+    return max(threshold(card, fpr) for card in cards)
+
+
+def _at(points: Sequence[OperatingPoint], fpr: float, whose: str) -> float:
+    rates = [point.fpr for point in points]
+    if not rates or not rates[0] <= fpr <= rates[-1]:
+        stated = f"from {rates[0]} to {rates[-1]}" if rates else "nowhere"
+        raise ConfigError(
+            "bad_option", f"{whose} states its false-alarm rates {stated}, not at {fpr}."
+        )
+    for point in points:
+        if point.fpr == fpr:
+            return point.threshold
+    heights = logit([point.threshold for point in points])
+    return float(sigmoid(np.interp(math.log(fpr), np.log(rates), heights)))

@@ -16,7 +16,7 @@ spread moments and the strongest ones stay as evidence, and only the latter keep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +26,7 @@ import numpy as np
 from unmask.faces.align import cut
 from unmask.judge.abstain import REASONS, Doubt, Level, of_crops, of_face, of_media, usable
 from unmask.judge.card import CropRecipe
-from unmask.judge.fuse import fuse
+from unmask.judge.fuse import NAIVE, Fusion, fuse
 from unmask.judge.moments import Moments
 from unmask.judge.person import Person
 from unmask.judge.timeline import LEAST
@@ -86,7 +86,7 @@ class Weigher:
         media: What was opened.
         threshold: Fused probability from which a face counts as manipulated; see
             `unmask.judge.points`.
-        weights: Of the detectors; see `unmask.judge.fuse`.
+        fusion: Of the detectors; see `unmask.judge.fuse`.
 
     Example:
         >>> weigher = Weigher(Media("a.jpg", "image", "00", "JPEG", 8, 8), threshold=0.7)
@@ -96,10 +96,8 @@ class Weigher:
         ('inconclusive', None, ('no_face',))
     """
 
-    def __init__(
-        self, media: Media, threshold: float, weights: Mapping[str, float] | None = None
-    ) -> None:
-        self._media, self._threshold, self._weights = media, threshold, weights
+    def __init__(self, media: Media, threshold: float, fusion: Fusion = NAIVE) -> None:
+        self._media, self._threshold, self._fusion = media, threshold, fusion
         self._video = media.kind == "video"
         self._people: dict[int, Person] = {}
         self._moments = Moments(thin=self._video)
@@ -116,7 +114,7 @@ class Weigher:
         """
         strongest = self._strongest
         for place, one in enumerate(judged):
-            evidence, doubts = weighed(one, frame.time, self._weights)
+            evidence, doubts = weighed(one, frame.time, self._fusion)
             number = one.face.track if self._video else place
             if number not in self._people:
                 self._people[number] = Person(number)
@@ -197,20 +195,20 @@ def _sound(people: Iterable[Person]) -> list[Person]:
 
 
 def weighed(
-    judged: Judged, time: float | None, weights: Mapping[str, float] | None = None
+    judged: Judged, time: float | None, fusion: Fusion = NAIVE
 ) -> tuple[Evidence, list[Doubt]]:
     """Fuse what the detectors said of one face at one moment.
 
     Args:
         judged: The face and the opinions.
         time: Seconds; `None` for a photo.
-        weights: Of the detectors.
+        fusion: Of the detectors.
 
     Returns:
         The evidence, without pictures, and the doubts behind its reasons.
     """
     scores, doubts = _admitted(judged)
-    probability, interval = fuse(scores, weights) if scores else (None, None)
+    probability, interval = fuse(scores, fusion) if scores else (None, None)
     quality = judged.face.quality  # it has told its own reasons, with numbers
     untold = {doubt.code for doubt in doubts} - {doubt.code for doubt in of_face(judged.face)}
     reasons = list(quality.reasons) if quality else []

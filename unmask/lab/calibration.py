@@ -29,12 +29,7 @@ def card_sections(
         fitted_on: Words for the card.
         kind: Of `unmask.judge.calibrate`.
     """
-    weight = np.ones(len(logit))
-    for value in (0, 1):
-        for name in np.unique(group[label == value]):
-            chosen = (label == value) & (group == name)
-            weight[chosen] = 1 / chosen.sum()
-        weight[label == value] /= weight[label == value].sum()
+    weight = balanced(label, group)
     calibration = fit(kind, logit, label, weight, fitted_on)
     genuine = calibration.probabilities(logit[label == 0])
     points = [
@@ -50,6 +45,23 @@ def card_sections(
         },
         "operating_points": points,
     }
+
+
+def balanced(label: Floats, group: npt.NDArray[Any]) -> Floats:
+    """Weights under which either class counts the same, and within it every group.
+
+    Example:
+        >>> import numpy as np
+        >>> balanced(np.array([0.0, 1, 1, 1]), np.array([0, 0, 0, 1])).tolist()
+        [1.0, 0.25, 0.25, 0.5]
+    """
+    weight = np.ones(len(label))
+    for value in (0, 1):
+        for name in np.unique(group[label == value]):
+            chosen = (label == value) & (group == name)
+            weight[chosen] = 1 / chosen.sum()
+        weight[label == value] /= weight[label == value].sum()
+    return weight
 
 
 def quantile(values: Floats, weights: Floats, share: float) -> float:
