@@ -43,7 +43,7 @@ _RGB = np.array(
 # Below the first strength nothing is laid over the face, above the second the most.
 _FAINT = 0.15
 _FULL = 0.6
-_OPAQUE = 0.85
+_OPAQUE = 0.62
 
 
 class Mark(NamedTuple):
