@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from unmask import cli
+from unmask.cli._app import build
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("unmask/**/*.md")])
@@ -25,7 +25,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield path, command
 
 
-COMMANDS = dict(commands(typer.main.get_command(cli.build())))
+COMMANDS = dict(commands(typer.main.get_command(build())))
 
 
 def test_the_commands() -> None:

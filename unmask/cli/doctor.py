@@ -30,7 +30,7 @@ def run(
     for sign in doctor.examine():
         signs.append(sign)
         if not json:
-            print(f"{sign.state:<7} {sign.name:<24} {safe(sign.value)}", flush=True)
+            print(f"{sign.state:<7} {safe(sign.name):<24} {safe(sign.value)}", flush=True)
     if json:
         print(jsons.dumps([asdict(sign) for sign in signs], indent=1))
     return 2 if any(sign.state == "broken" for sign in signs) else 0
