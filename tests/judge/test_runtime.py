@@ -69,6 +69,19 @@ def test_crops_by_another_recipe_are_refused(tiny_bundle, pixels: np.ndarray) ->
     assert caught.value.code == "bad_option"
 
 
+def test_a_network_for_any_size_takes_what_comes(bundle_of) -> None:
+    from onnx import helper
+
+    node = helper.make_node("ReduceMean", ["image", "axes"], ["logit"], keepdims=0)
+    axes = helper.make_tensor("axes", 7, [3], [1, 2, 3])
+    shape = ["n", 3, "h", "w"]
+    model = [[node], [("image", F, shape)], [("logit", F, ["n"])], (axes,)]
+    free = Model(bundle_of(*model, options={"free_size": True}))
+    assert free.run(np.zeros((2, 40, 24, 3), np.uint8))["logit"].shape == (2,)
+    with pytest.raises(ConfigError, match="takes uint8 crops"):
+        Model(bundle_of(*model)).run(np.zeros((2, 40, 24, 3), np.uint8))
+
+
 def test_a_provider_that_is_not_there_is_an_error_not_a_fallback(tiny_bundle) -> None:
     with pytest.raises(ConfigError, match="NoSuchExecutionProvider") as caught:
         Model(tiny_bundle(), provider="NoSuchExecutionProvider")
