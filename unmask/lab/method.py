@@ -103,6 +103,8 @@ class Train:
         lr: Peak learning rate of AdamW.
         weight_decay: On every parameter.
         warmup: Steps of linear rise; a cosine falls to zero after it.
+        restarts: Steps at which the rate rises again, each time to 0.6 of the peak before, and
+            another cosine begins (Loshchilov and Hutter, ICLR 2017, arXiv 1608.03983).
         ema: Decay of the running average of weights that is validated and exported; 0 for none.
         clip: Largest gradient norm; 0 for no limit.
         precision: "fp32" or "bf16".
@@ -118,6 +120,7 @@ class Train:
     lr: float = 1e-3
     weight_decay: float = 1e-2
     warmup: int = 100
+    restarts: tuple[int, ...] = ()
     ema: float = 0.999
     clip: float = 1.0
     precision: str = "fp32"
@@ -172,7 +175,9 @@ def read_recipe(name: str | Path) -> Recipe:
         path = RECIPES / f"{name}.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        values["train"] = Train(**values.get("train", {}))
+        settings = values.get("train", {})
+        settings["restarts"] = tuple(settings.get("restarts", ()))
+        values["train"] = Train(**settings)
         return Recipe(file=path.name, **values)
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise LabError("bad_recipe", f"recipe {name}: {error}") from error

@@ -112,10 +112,14 @@ class _Run:
         self._resume()
 
     def _rate(self, step: int) -> float:
-        warmup, steps = self.settings.warmup, self.settings.steps
+        warmup = self.settings.warmup
         if step < warmup:
             return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
+        edges = [warmup, *self.settings.restarts, self.settings.steps]
+        cycle = sum(step >= edge for edge in edges[1:-1])
+        begin, end = edges[cycle], edges[cycle + 1]
+        part = min(1.0, (step - begin) / max(1, end - begin))
+        return 0.6**cycle * 0.5 * (1 + math.cos(math.pi * part))
 
     def go(self, loader: DataLoader[Any], held_out: DataLoader[Any]) -> dict[str, float]:
         progress = Progress(

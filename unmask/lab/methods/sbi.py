@@ -71,6 +71,9 @@ class Config:
         pairs: Pairs an epoch.
         ramp: Epochs over which the wear grows from `light` to full.
         light: Wear at the start.
+        calm: Epoch from which every pair draws its own wear from nothing to `mild` instead: full
+            wear on every picture hides blends that ordinary files still show.
+        mild: Strongest wear from then on.
         blend, swap, generator, foreign: Shares of pairs: self-blends; swaps against genuine frames
             of the same set; generated faces against photos of the same set; generated faces that
             have no genuine counterpart, against photos of any set under full wear.
@@ -86,6 +89,8 @@ class Config:
     pairs: int = 6144
     ramp: int = 8
     light: float = 0.2
+    calm: int = 9
+    mild: float = 0.6
     blend: float = 0.5
     swap: float = 0.22
     generator: float = 0.2
@@ -337,9 +342,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         maker = self.makers[rng.choice(len(self.makers), p=self.shares)]
         real, fake, heads, mask = maker(self.faces, rng)
-        ramp = min(1.0, self.epoch / max(1, self.config.ramp))
-        strength = self.config.light + (1 - self.config.light) * ramp
-        wear = Degrade(1.0 if maker is foreign_pair else strength)
+        wear = Degrade(1.0 if maker is foreign_pair else self._strength(rng))
         dice, shake = int(rng.integers(1 << 31)), int(rng.integers(1 << 31))
         images, cells = [], []
         for pixels, face in (real, fake):
@@ -356,6 +359,13 @@ class Pairs(Dataset[dict[str, Tensor]]):
                 [torch.zeros(CELLS, CELLS), unknown if cells[1] is None else cells[1]]
             ),
         }
+
+    def _strength(self, rng: Rng) -> float:
+        config = self.config
+        if self.epoch >= config.calm:
+            return float(rng.uniform(0, config.mild))
+        ramp = min(1.0, self.epoch / max(1, config.ramp))
+        return config.light + (1 - config.light) * ramp
 
 
 class View:
