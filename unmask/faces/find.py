@@ -2,8 +2,8 @@
 
 The picture is shown to the finder's network at a third of its size or with a long side of 640
 pixels, whichever is larger. Where small faces turn up, it is shown once more, twice as large, for
-those that are smaller still. Where nothing turns up, it is shown coarser, finer and turned by
-quarters, and a face must then convince with a higher confidence.
+those that are smaller still. Where nothing turns up, it is shown coarser and turned by quarters,
+and finer if it was shrunk; a face must then convince with a higher confidence.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SMALL = 24.0
 """Pixels at the working scale: a face below it asks for a finer look."""
 
 COARSER, FINER = 0.4, 2.0
-UPRIGHT = 0.88
+UPRIGHT = 0.9
 """Confidence from which a face is taken to stand upright."""
 
 CLEARLY = 0.03
@@ -92,36 +92,35 @@ class Finder:
         x0, y0, x1, y1 = boxes[number].tolist()
         face = Face((x0, y0, x1, y1), float(scores[number]), points[number])
         for crop in align.cut(pixels, face, ALONE):
-            size = crop.pixels.shape[:2]
-            views = np.stack([np.rot90(crop.pixels, quarters) for quarters in range(4)])
-            answer = self._model.run(views)
-            best = [
-                turned_back(
-                    _middle(decode(evidence, offsets, size, 0.3), size), -quarters % 4, size
-                )
-                for quarters, (evidence, offsets) in enumerate(
-                    zip(answer["evidence"], answer["offsets"], strict=True)
-                )
-            ]
-            sure = [max(seen[1], default=0.0) for seen in best]
-            turn = int(np.argmax(sure))
-            if sure[turn] > max(sure[0] + CLEARLY, float(scores[number])):
+            seen = [middle(each, len(crop.pixels)) for each in self._turned(crop.pixels, 0.3)]
+            sure = [max(each[1], default=0.0) for each in seen]
+            best = int(np.argmax(sure))
+            if sure[best] > max(sure[0] + CLEARLY, float(scores[number])):
                 back = align.inverse(crop.matrix)
-                corners = align.move(best[turn][0].reshape(-1, 2), back)
+                corners = align.move(seen[best][0].reshape(-1, 2), back)
                 boxes[number] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-                scores[number], points[number] = sure[turn], align.move(best[turn][2][0], back)
+                scores[number], points[number] = sure[best], align.move(seen[best][2][0], back)
 
     def _insist(self, pixels: Pixels, scale: float) -> Found:
         """Second looks at a picture in which the first one found nothing."""
-        again = [
-            self._look(pixels, each, self._doubtful)
-            for each in (scale * COARSER, finer(pixels, scale))
-        ]
-        for quarters in (1, 3, 2):
-            turned = np.ascontiguousarray(np.rot90(pixels, quarters))
-            found = self._look(turned, scale, self._doubtful)
-            again.append(turned_back(found, 4 - quarters, turned.shape[:2]))
+        small, shrink = resized(pixels, scale * COARSER)
+        square = padded(small, side=max(small.shape[:2]))
+        boxes, scores, points = joined(self._turned(square, self._doubtful))
+        again = [(boxes / np.tile(shrink, 2), scores, points / shrink)]
+        if scale < 1:
+            again.append(self._look(pixels, finer(pixels, scale), self._doubtful))
         return joined(again)
+
+    def _turned(self, square: Pixels, threshold: float) -> list[Found]:
+        """What a square picture shows when turned by 0, 1, 2, 3 quarters; as it lies upright."""
+        views = np.stack([np.rot90(square, quarters) for quarters in range(4)])
+        answer, size = self._model.run(views), square.shape[:2]
+        return [
+            turned_back(decode(evidence, offsets, size, threshold), -quarters % 4, size)
+            for quarters, (evidence, offsets) in enumerate(
+                zip(answer["evidence"], answer["offsets"], strict=True)
+            )
+        ]
 
     def _look(self, pixels: Pixels, scale: float, threshold: float) -> Found:
         """Faces seen at one scale, overlapping ones included."""
@@ -191,9 +190,9 @@ def resized(pixels: Pixels, scale: float) -> tuple[Pixels, Floats]:
     return np.asarray(small, np.uint8), shrink
 
 
-def padded(pixels: Pixels) -> Pixels:
-    """Black at the right and at the bottom, up to multiples of 32."""
-    down, right = (-side % 32 for side in pixels.shape[:2])
+def padded(pixels: Pixels, side: int = 0) -> Pixels:
+    """Black at the right and at the bottom, up to multiples of 32 and at least `side`."""
+    down, right = (-max(each, side) % 32 + max(each, side) - each for each in pixels.shape[:2])
     if not (down or right):
         return pixels
     return np.pad(pixels, ((0, down), (0, right), (0, 0)))
@@ -254,11 +253,10 @@ def overlaps(box: Floats, boxes: Floats) -> Floats:
     return np.asarray(shared / np.maximum(areas - shared, 1e-6), np.float32)
 
 
-def _middle(found: Found, size: tuple[int, int]) -> Found:
-    """The surest of the boxes that hold the middle of the picture, or none."""
+def middle(found: Found, side: int) -> Found:
+    """The surest of the boxes that hold the middle of a square picture, or none."""
     boxes, scores, points = found
-    middle = np.array([size[1], size[0]], np.float32) / 2
-    holds = ((boxes[:, :2] < middle) & (boxes[:, 2:] > middle)).all(axis=1)
+    holds = ((boxes[:, :2] < side / 2) & (boxes[:, 2:] > side / 2)).all(axis=1)
     first = np.flatnonzero(holds)[:1]
     return boxes[first], scores[first], points[first]
 
