@@ -224,7 +224,8 @@ class Finding:
         interval: Doubt about it, 95 %.
         reasons: Codes first named in `unmask.judge.weigh`: `no_face`, `face_too_small` …
         notes: The same reasons as sentences.
-        faces: All faces judged; in a video once per examined frame.
+        faces: All faces judged; of a video evenly spread moments and the strongest ones, at most a
+            thousand or so however long it is.
         segments: Stretches of a video over the threshold.
         media: What was opened; `None` after an error.
         error: Set when the input could not be examined.
