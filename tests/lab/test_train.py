@@ -207,6 +207,17 @@ def test_a_wrong_graph_is_not_exported(tmp_path: Path) -> None:
         exporting.compare(graph, tmp_path / "m.onnx", (8, 8))
 
 
+def test_the_rate_rises_falls_and_rises_again() -> None:
+    settings = Train(steps=100, warmup=10, restarts=(60,))
+    rates = [training.rate(settings, step) for step in range(101)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9] == rates[10] == 1.0
+    assert rates[10:60] == sorted(rates[10:60], reverse=True)
+    assert rates[59] < 0.01
+    assert rates[60] == 0.6
+    assert rates[100] == pytest.approx(0.0)
+
+
 def test_quantile_counts_weight() -> None:
     values, weights = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.1, 0.8])
     assert quantile(values, weights, 0.15) == 2.0

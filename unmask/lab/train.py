@@ -65,6 +65,23 @@ def train(
         return run.go(loader, held_out)
 
 
+def rate(settings: Train, step: int) -> float:
+    """Share of the peak learning rate at a step: a linear rise, then one cosine per cycle.
+
+    Example:
+        >>> settings = Train(steps=100, warmup=10, restarts=(60,))
+        >>> [round(rate(settings, step), 2) for step in (0, 10, 35, 59, 60, 80, 100)]
+        [0.1, 1.0, 0.5, 0.0, 0.6, 0.3, 0.0]
+    """
+    if step < settings.warmup:
+        return (step + 1) / settings.warmup
+    edges = [settings.warmup, *settings.restarts, settings.steps]
+    cycle = sum(step >= edge for edge in edges[1:-1])
+    begin, end = edges[cycle], edges[cycle + 1]
+    part = min(1.0, (step - begin) / max(1, end - begin))
+    return 0.6**cycle * 0.5 * (1 + math.cos(math.pi * part))
+
+
 def _loader(dataset: Any, settings: Train, **options: Any) -> DataLoader[Any]:
     return DataLoader(
         dataset,
@@ -102,7 +119,7 @@ class _Run:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = method.groups(network, settings.lr)
         optimiser = torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(settings, step))
         self.network, self.optimiser = self.accelerator.prepare(network, optimiser)
         self.schedule = schedule
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
@@ -110,16 +127,6 @@ class _Run:
         self.measures: dict[str, float] = {}
         self.log = _Log(out)
         self._resume()
-
-    def _rate(self, step: int) -> float:
-        warmup = self.settings.warmup
-        if step < warmup:
-            return (step + 1) / warmup
-        edges = [warmup, *self.settings.restarts, self.settings.steps]
-        cycle = sum(step >= edge for edge in edges[1:-1])
-        begin, end = edges[cycle], edges[cycle + 1]
-        part = min(1.0, (step - begin) / max(1, end - begin))
-        return 0.6**cycle * 0.5 * (1 + math.cos(math.pi * part))
 
     def go(self, loader: DataLoader[Any], held_out: DataLoader[Any]) -> dict[str, float]:
         progress = Progress(
