@@ -46,7 +46,7 @@ class Look:
     largest: float = 1.1
     pieces: int = 20
     plain: float = 0.25
-    turned: float = 0.15
+    turned: float = 0.25
     wear: float = 0.8
 
 

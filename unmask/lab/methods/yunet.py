@@ -52,7 +52,7 @@ CARD = {
 }
 STRIDES = (8, 16, 32)
 WIDTHS = (16, 16, 32, 32, 64, 64, 64, 64, 64, 64, 64)
-SURE = 0.5
+SURE, CLOSE = 0.5, 0.15
 POOLED_BEFORE = (1, 5, 7, 9)
 KEPT = (6, 8, 10)
 
@@ -77,7 +77,7 @@ class Config:
     collages: int = 4096
     held_out: int = 192
     box_weight: float = 5.0
-    points_weight: float = 2.0
+    points_weight: float = 4.0
     threshold: float = 0.6
     second_threshold: float = 0.75
 
@@ -382,7 +382,7 @@ class Scene:
         """Box, points and fit that each chosen cell should state."""
         sure = (self.fit * self.face).sqrt()[chosen] > SURE
         right = sure & (overlaps(self.boxes[chosen], self.faces[owner]) > 0.6)
-        close = right & (apart(self.spots[chosen], self.points[owner]) < 0.3)
+        close = right & (apart(self.spots[chosen], self.points[owner]) < CLOSE)
         aim = torch.where(right[:, None], self.boxes[chosen], self.faces[owner])
         spot = torch.where(close[:, None], self.spots[chosen], self.points[owner])
         own = overlaps(boxes, self.faces[owner]).clamp(0, 1)
