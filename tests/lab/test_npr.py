@@ -121,7 +121,7 @@ def test_held_faces_are_cut_like_the_runtime_cuts_them(regions: list[Region]) ->
     genuine = sum(region.sample.label == 0 for region in regions)
     assert len(held) == len(CONDITIONS) * (len(regions) + genuine)
     item = held[0]
-    assert item["image"].shape == (4, 128, 128, 3)
+    assert item["image"].shape == (2, 128, 128, 3)
     assert item["condition"] == "untouched"
     corner = item["image"][0].numpy()
     views = np.lib.stride_tricks.sliding_window_view(regions[0].pixels, (128, 128, 3))

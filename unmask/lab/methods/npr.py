@@ -93,7 +93,7 @@ class Config:
     """
 
     window: int = 128
-    windows: int = 4
+    windows: int = 2
     margin: float = 1.2
     stages: int = 6
     frozen: int = 2
