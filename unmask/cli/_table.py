@@ -12,8 +12,8 @@ def line(finding: Finding) -> str:
     """One finding as one line: verdict, probability, path, then stretches and reasons.
 
     Example:
-        >>> line(Finding("a.jpg", "image", None, None, None, None, reasons=("no_face",)))
-        '-                   -                   a.jpg: no_face'
+        >>> line(Finding("a.jpg", "image", None, "inconclusive", None, None, ("no_face",)))
+        'inconclusive        -                   a.jpg: no_face'
     """
     told = [f"{s.start:.1f}-{s.end:.1f} s" for s in finding.segments] + list(finding.reasons)
     if finding.error:
