@@ -103,3 +103,14 @@ def test_a_trainers_autocast_changes_nothing() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         actual = upsample.trace(_photo(), np.random.default_rng(3))
     np.testing.assert_array_equal(actual, expected)
+
+
+def test_trace_and_plain_differ_in_enlarging_only() -> None:
+    """With equal dice a trace of no distance is close to ordinary resampling."""
+    photo = _photo()
+    for seed in range(5):
+        traced = upsample.trace(photo, np.random.default_rng(seed), ["bilinear"])
+        plain = upsample.plain(photo, np.random.default_rng(seed))
+        other = upsample.plain(photo, np.random.default_rng(seed + 100))
+        assert _psnr(traced, plain) > 18
+        assert not np.array_equal(plain, other)

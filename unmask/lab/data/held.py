@@ -51,7 +51,7 @@ CONDITIONS: Final[dict[str, Callable[[Pixels, Rng], Pixels]]] = {
 class Held(Dataset[dict[str, Any]]):
     """Validation: faces kept back, cut as the runtime cuts them, in every condition."""
 
-    EACH, TRACED = 100, 15
+    EACH, TRACED = 90, 12
     """Faces of a family; of these, how many genuine ones are also shown with a trace."""
 
     def __init__(self, regions: Sequence[Region], recipe: CropRecipe, seed: int) -> None:

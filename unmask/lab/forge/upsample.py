@@ -52,16 +52,19 @@ def trace(pixels: Pixels, rng: np.random.Generator, only: Collection[str] | None
         >>> trace(crop, np.random.default_rng(0)).shape
         (32, 32, 3)
     """
+    factor, padded, small, cut = _shrink(pixels, rng)
+    detail = rng.uniform(0, 0.9) * _detail(padded, small)
     names = sorted(STAGES if only is None else only)
     stage = STAGES[names[rng.integers(len(names))]]
-    factor, padded, small, cut = _shrink(pixels, rng)
     grown = _grow(small, factor, stage, 0.02 * 12.5 ** rng.random(), rng)
-    detail = _detail(padded, small) * _grid(padded.shape, factor, rng)
-    return _finish(padded, grown + rng.uniform(0, 0.9) * detail, cut)
+    return _finish(padded, grown + detail * _grid(padded.shape, factor, rng), cut)
 
 
 def plain(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """The same loss of detail, grown back by an ordinary resampler: what photos go through.
+
+    With an equal generator it shrinks by the same factor and filter, on the same grid, and keeps
+    the same share of the detail as `trace`: the two differ in how they enlarge and nothing else.
 
     Args:
         pixels: Shape (height, width, 3); both sides at least 16.
@@ -76,9 +79,9 @@ def plain(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         128
     """
     _, padded, small, cut = _shrink(pixels, rng)
+    detail = rng.uniform(0, 0.9) * _detail(padded, small)
     up = _UP[rng.integers(len(_UP))]
-    grown = _resize(small, padded.shape[0], padded.shape[1], up)
-    return _finish(padded, grown + rng.uniform(0, 0.9) * _detail(padded, small), cut)
+    return _finish(padded, _resize(small, padded.shape[0], padded.shape[1], up) + detail, cut)
 
 
 def _stage(function: Stage) -> Stage:

@@ -19,9 +19,8 @@ What differs from the paper, and why:
 * It learns from pairs: both windows pass through the same rescaling and the same wear (blur, noise,
   JPEG, another rescaling) with the same dice, and the wear grows during training.
 
-Windows are cut at native resolution and never resized at run time. Fails where strong compression
-or shrinking has removed the trace, on faces under half a window, and it says nothing about swaps
-and composites whose pixels were not generated.
+Fails where strong compression or shrinking has removed the trace, on faces under half a window, and
+it says nothing about swaps and composites whose pixels were not generated.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -54,6 +54,7 @@ from unmask.lab.networks.mobilenet import (
     load_quantised,
     restore_batch_norm,
 )
+from unmask.lab.networks.probe import fit_linear
 from unmask.types import Pixels
 
 CARD = {
@@ -84,8 +85,9 @@ class Config:
         initial: ImageNet weights below the weights folder; empty for random ones.
         probe: Pairs on which the head is fitted before anything is trained.
         gan, diffusion, trace: Shares of the pairs.
-        resampled: Chance of an ordinary resampler; in pairs with a trace, of the genuine half.
+        resampled: Chance of an ordinary resampler, in pairs without a trace.
         rescaled: Chance of a mild change of size.
+        sharpened: Chance of an unsharp mask.
         light, strength: Strongest wear at the start and at the end; every pair draws its own.
         ramp: Epochs until the wear is at its strongest.
         pairs: Pairs an epoch.
@@ -103,8 +105,9 @@ class Config:
     gan: float = 0.5
     diffusion: float = 0.12
     trace: float = 0.38
-    resampled: float = 0.4
-    rescaled: float = 0.5
+    resampled: float = 0.3
+    rescaled: float = 0.6
+    sharpened: float = 0.2
     light: float = 0.2
     strength: float = 0.7
     ramp: int = 4
@@ -207,20 +210,9 @@ def fit_head(network: Network, windows: Tensor, label: Tensor, penalty: float = 
     network.shift.copy_(rows.mean(0))
     network.scale.copy_(1 / rows.std(0).clamp(min=1e-3))
     rows = (rows - network.shift) * network.scale
-    head = torch.zeros(rows.shape[1] + 1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([head], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        with torch.enable_grad():
-            fit = F.binary_cross_entropy_with_logits(rows @ head[:-1] + head[-1], label.float())
-            loss = fit + penalty * head[:-1].square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
-    network.texture.weight.copy_(head[None, :-1])
-    network.texture.bias.copy_(head[-1:])
+    weight, bias = fit_linear(rows, label, penalty)
+    network.texture.weight.copy_(weight[None])
+    network.texture.bias.copy_(bias)
     network.relations.weight.zero_()
     network.relations.bias.zero_()
     network.train()
@@ -296,13 +288,9 @@ class NeighbouringPixels(Method):
         return card_sections(found.logit, found.label.astype(np.float64), groups, words)
 
 
-class _Deployed(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
+class _Deployed(nn.Sequential):
     def forward(self, image: Tensor) -> tuple[Tensor]:
-        return (self.network(image),)
+        return (self[0](image),)
 
 
 def prepared(pixels: Tensor) -> Tensor:
@@ -348,43 +336,54 @@ class Pairs(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)]
         real = self._genuine(kind, rng)
-        fake = real if kind == TRACE else _any(self.groups[kind, 1], rng)
+        fake = real if kind == TRACE else self._any(kind, 1, rng)
         dice = int(rng.integers(1 << 62))
-        windows = [
-            self._window(region.pixels, bool(manipulated) and kind == TRACE, dice)
-            for manipulated, region in enumerate((real, fake))
-        ]
+        windows = [self._window(real, kind, False, dice), self._window(fake, kind, True, dice)]
         return {"image": torch.from_numpy(np.stack(windows)), "label": torch.tensor([0.0, 1.0])}
 
     def _genuine(self, kind: str, rng: Rng) -> Region:
         """From the generator's own source, or a set by the root of its size."""
         if (kind, 0) in self.groups:
-            return _any(self.groups[kind, 0], rng)
-        source = self.sources[rng.choice(len(self.sources), p=self.hearing)]
-        return _any(self.groups[source, 0], rng)
+            return self._any(kind, 0, rng)
+        return self._any(self.sources[rng.choice(len(self.sources), p=self.hearing)], 0, rng)
 
-    def _window(self, pixels: Pixels, traced: bool, dice: int) -> Pixels:
-        """Cut, mirror, trace or resample, rescale, wear: every step with dice of its own."""
+    def _any(self, source: str, label: int, rng: Rng) -> Region:
+        group = self.groups[source, label]
+        return group[int(rng.integers(len(group)))]
+
+    def _window(self, region: Region, kind: str, manipulated: bool, dice: int) -> Pixels:
+        """Cut, mirror, trace or resample, rescale, sharpen, wear: each with dice of its own.
+
+        The photo beside a trace is always resampled, else the trace would be known by the JPEG
+        blocks it has lost; diffusion faces and their rivals are always shrunk for that reason.
+        """
         cutting, forging, wearing = (np.random.default_rng((dice, step)) for step in range(3))
-        size, config = self.config.window, self.config
-        scale = 2 ** cutting.uniform(-0.6, 0.5) if cutting.random() < config.rescaled else 1.0
+        pixels, size, config = region.pixels, self.config.window, self.config
+        scale = 1.0
+        if kind == GENERATED[1] or cutting.random() < config.rescaled:
+            scale = 2 ** cutting.uniform(-1.0, -0.2 if kind == GENERATED[1] else 0.5)
         side = min(math.ceil(size / scale), *pixels.shape[:2])
         top, left = (int(cutting.random() * (length - side + 1)) for length in pixels.shape[:2])
         window = pixels[top : top + side, left : left + side]
         window = np.ascontiguousarray(window[:, ::-1] if cutting.random() < 0.5 else window)
-        if traced:
+        if kind == TRACE and manipulated:
             window = upsample.trace(window, forging, self.stages)
-        elif forging.random() < config.resampled:
+        elif kind == TRACE or forging.random() < config.resampled:
             window = upsample.plain(window, forging)
         if side != size:
             window = resized(window, (size, size), cutting)
+        if wearing.random() < config.sharpened:
+            window = sharper(window, wearing)
         ramp = min(1.0, self.epoch / max(1, config.ramp))
         strongest = config.light + (config.strength - config.light) * ramp
         return Degrade(strongest * wearing.random())(window, wearing)
 
 
-def _any(regions: Sequence[Region], rng: Rng) -> Region:
-    return regions[int(rng.integers(len(regions)))]
+def sharper(pixels: Pixels, rng: Rng) -> Pixels:
+    """An unsharp mask, as cameras and editors apply it."""
+    soft = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.5, 2.0))
+    force = rng.uniform(0.2, 1.2)
+    return np.asarray(cv2.addWeighted(pixels, 1 + force, soft, -force, 0), np.uint8)
 
 
 def collect(network: nn.Module, batches: Iterable[Batch]) -> Found:
