@@ -245,6 +245,14 @@ def huge(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
         )
 
 
+def large() -> Iterator[tuple[str, bytes]]:
+    """Small files of flat colour that unfold to just under the limit on pixels."""
+    for mode, kind in (("RGBA", "PNG"), ("RGBA", "WEBP"), ("RGB", "AVIF"), ("CMYK", "JPEG")):
+        stream = io.BytesIO()
+        Image.new(mode, (7000, 7000), (90, 120, 150, 60)[: len(mode)]).save(stream, kind)
+        yield f"large.{kind.lower()}", stream.getvalue()
+
+
 def scans(data: bytes) -> bytes:
     """A progressive JPEG that repeats its last scan ten thousand times."""
     last = data.rfind(b"\xff\xda")
@@ -255,6 +263,7 @@ def handmade(good: dict[str, bytes], beside: str) -> Iterator[tuple[str, bytes]]
     """Name and bytes."""
     for name, data in good.items():
         yield from huge(name, data)
+    yield from large()
     yield "scans.jpg", scans(good["prog.jpg"])
     for kind, text in TEXTS.items():
         for ending in ("mp4", "mkv", "jpg"):

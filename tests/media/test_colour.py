@@ -35,7 +35,9 @@ def test_sixteen_bits_are_scaled_and_not_cut_off(dtype: str) -> None:
 
 def test_wider_numbers_are_stretched() -> None:
     image = Image.fromarray(np.array([[-1.0, 0.0, 1.0, np.inf]], np.float32))
-    assert colour.to_srgb(image)[0][0, :, 0].tolist() == [0, 128, 255, 128]
+    assert colour.to_srgb(image)[0][0, :, 0].tolist() == [0, 128, 255, 255]
+    nothing = Image.fromarray(np.full((2, 2), np.nan, np.float32))
+    assert not colour.to_srgb(nothing)[0].any()
     flat = Image.fromarray(np.full((2, 2), 70_000, np.int32))
     assert not colour.to_srgb(flat)[0].any()
 
@@ -78,7 +80,7 @@ def test_an_srgb_profile_costs_nothing(drawn: Callable) -> None:
 
 def test_another_profile_is_applied(drawn: Callable) -> None:
     pixels = drawn()
-    changed, facts = colour.with_profile(pixels, swapped_profile())
+    changed, facts = colour.with_profile(pixels.copy(), swapped_profile())
     assert np.array_equal(changed[..., 0] > changed[..., 2], pixels[..., 2] > pixels[..., 0])
     assert "swapped" in names(facts)["icc.profile"]
 
@@ -100,7 +102,7 @@ def swapped_profile() -> bytes:
 
 def test_a_broken_profile_is_ignored_and_said(drawn: Callable) -> None:
     pixels = drawn()
-    same, facts = colour.with_profile(pixels, b"not a profile")
+    same, facts = colour.with_profile(pixels.copy(), b"not a profile")
     assert np.array_equal(same, pixels)
     assert "icc.ignored" in names(facts)
 
@@ -132,3 +134,25 @@ def test_orientation_is_undone_as_pillow_does_it(
     with Image.open(io.BytesIO(encoded(drawn(), "PNG", exif=exif.tobytes()))) as image:
         expected = np.asarray(ImageOps.exif_transpose(image))
     assert np.array_equal(colour.upright(drawn(), orientation), expected)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16", "F", "CMYK"])
+def test_strips_join_without_a_seam(
+    drawn: Callable, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = drawn()[..., 0]
+    makers = {"I;16": lambda: grey.astype(np.uint16) * 257, "F": lambda: grey.astype(np.float32)}
+    image = (
+        Image.fromarray(makers[mode]())
+        if mode in makers
+        else Image.fromarray(drawn()).convert(mode)
+    )
+    image.info["icc_profile"] = swapped_profile() if mode == "RGB" else None
+    whole, facts = colour.to_srgb(image)
+    monkeypatch.setattr(colour, "_STRIP", 96 * 7)
+    striped, same = colour.to_srgb(image)
+    assert np.array_equal(striped, whole)
+    assert same == facts
+    with_profile, _ = colour.with_profile(drawn(), swapped_profile())
+    monkeypatch.setattr(colour, "_STRIP", 10**9)
+    assert np.array_equal(with_profile, colour.with_profile(drawn(), swapped_profile())[0])

@@ -81,7 +81,7 @@ def test_a_drawing_is_not_called_twice_compressed(encoded: Callable) -> None:
         pixels, table = reopened(encoded(picture, "JPEG", quality=level))
         gain = compression.twice(pixels, table)
         assert gain is not None
-        assert gain < compression._THRESHOLD
+        assert gain < compression.THRESHOLD
 
 
 def test_a_small_picture_is_not_judged(drawn: Callable, encoded: Callable) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from unmask.media.provenance import clean
 from unmask.types import Fact, Pixels
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _PLAIN: Final = {"RGB", "L", "1", "P", "RGBA", "LA", "PA", "RGBX"}
 # OpenCV's flips that follow the transposition of numbers 5 to 8: 0 upside down, 1 left to right.
 _FLIPS: Final = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+_STRIP = 4_000_000
 _SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))
 
 
@@ -35,23 +38,29 @@ def to_srgb(image: Image) -> tuple[Pixels, list[Fact]]:
         ValueError: The mode is one that Pillow cannot convert either.
     """
     facts = [] if image.mode in _PLAIN else [_mode_fact(image.mode)]
-    profile = image.info.get("icc_profile")
     if image.has_transparency_data:
         facts.append(_ALPHA)
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image, told = _managed(image.convert("RGB"), profile)
-        image = _on_white(image, alpha)
-    else:
-        image, told = _managed(_eight_bits(image), profile)
-    return np.asarray(image), facts + told
+    managed = _Managed(image.info.get("icc_profile"))
+    extent = _extent(image) if image.mode in ("I", "F") else (0.0, 0.0)
+    pixels: Pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top, strip in _strips(image):
+        flat = _flat(_eight_bits(strip, extent), managed)
+        pixels[top : top + flat.height] = np.asarray(flat)
+    return pixels, facts + managed.facts
+
+
+def _strips(image: Image) -> Iterator[tuple[int, Image]]:
+    """Rows at the top and some below, so that not all stages of a large picture are in memory."""
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(image.height, top + rows)))
 
 
 def with_profile(pixels: Pixels, profile: bytes | None) -> tuple[Pixels, list[Fact]]:
     """Applies an embedded colour profile to pixels that were decoded without Pillow.
 
     Args:
-        pixels: Shape (height, width, 3), in the profile's colours.
+        pixels: Shape (height, width, 3), in the profile's colours; changed in place.
         profile: The ICC profile, if the file has one.
 
     Returns:
@@ -61,8 +70,12 @@ def with_profile(pixels: Pixels, profile: bytes | None) -> tuple[Pixels, list[Fa
         return pixels, []
     from PIL import Image
 
-    image, facts = _managed(Image.fromarray(pixels), profile)
-    return np.asarray(image), facts
+    managed = _Managed(profile)
+    rows = max(1, _STRIP // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        strip = pixels[top : top + rows]
+        strip[:] = np.asarray(managed.applied(Image.fromarray(strip)))
+    return pixels, managed.facts
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -97,8 +110,34 @@ def _mode_fact(mode: str) -> Fact:
     )
 
 
-def _eight_bits(image: Image) -> Image:
-    """Modes of Pillow that hold more than eight bits become grey ones; the others stay."""
+def _flat(image: Image, managed: _Managed) -> Image:
+    """One strip, its colours managed and its transparent parts laid on white."""
+    if not image.has_transparency_data:
+        return managed.applied(image)
+    from PIL import Image as Pillow
+
+    image = image.convert("RGBA")
+    white = Pillow.new("RGB", image.size, "white")
+    white.paste(managed.applied(image.convert("RGB")), mask=image.getchannel("A"))
+    return white
+
+
+def _extent(image: Image) -> tuple[float, float]:
+    """Least and greatest finite value."""
+    low, high = np.inf, -np.inf
+    for _, strip in _strips(image):
+        values = np.asarray(strip, np.float64)
+        finite = np.isfinite(values)
+        low = min(low, float(values.min(where=finite, initial=np.inf)))
+        high = max(high, float(values.max(where=finite, initial=-np.inf)))
+    return (low, high) if low <= high else (0.0, 0.0)
+
+
+def _eight_bits(image: Image, extent: tuple[float, float]) -> Image:
+    """Modes of Pillow that hold more than eight bits become grey ones; the others stay.
+
+    Files of 32 bits do not say which value is white, so their `extent` becomes 0 to 255.
+    """
     from PIL import Image as Pillow
 
     if image.mode.startswith("I;16"):
@@ -107,34 +146,52 @@ def _eight_bits(image: Image) -> Image:
         deep = np.asarray(image).astype(np.uint16, copy=False)
         return Pillow.fromarray(cv2.convertScaleAbs(deep, alpha=255 / 65535))
     if image.mode in ("I", "F"):
-        return Pillow.fromarray(_stretched(np.asarray(image)))
+        low, high = extent
+        values = np.nan_to_num(np.asarray(image, np.float64), nan=low, posinf=high, neginf=low)
+        scaled = (values - low) * (255.0 / ((high - low) or 1.0))
+        return Pillow.fromarray((scaled + 0.5).astype(np.uint8))
     return image
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
-    """Maps the finite range onto 0..255: 32-bit files do not say which value is white."""
-    values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    return ((values - low) * (255.0 / ((high - low) or 1.0)) + 0.5).astype(np.uint8)
+class _Managed:
+    """A colour profile, made ready once for all strips of a picture.
 
+    Attributes:
+        facts: What the profile has to tell, known after the first strip.
+    """
 
-def _managed(image: Image, profile: bytes | None) -> tuple[Image, list[Fact]]:
-    """Applies the profile, or Pillow's plain conversion where there is none that can be used."""
-    if profile is None or _is_srgb(profile):
-        return _plain(image), []
-    from PIL import ImageCms
+    def __init__(self, profile: bytes | None) -> None:
+        self._profile = None if profile is None or _is_srgb(profile) else profile
+        self._transform: Any = None
+        self.facts: list[Fact] = []
 
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = ImageCms.getProfileDescription(source).strip()
-        target = ImageCms.createProfile("sRGB")
+    def applied(self, image: Image) -> Image:
+        """The picture in sRGB, by Pillow's plain conversion where no profile can be used."""
+        if self._profile is None:
+            return _plain(image)
+        from PIL import ImageCms
+
         if image.mode not in ("RGB", "L", "CMYK", "LAB"):
             image = image.convert("RGB")
-        found = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        return _plain(image), [Fact("icc.ignored", str(error)[:200], "The profile is broken.")]
-    assert found is not None  # only an in-place conversion gives nothing
-    return found, [Fact("icc.profile", name[:200], "Colours were converted to sRGB.")]
+        try:
+            if self._transform is None:
+                self._transform = self._prepared(self._profile, image.mode)
+            found = ImageCms.applyTransform(image, self._transform)
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+            self._profile = None
+            self.facts = [Fact("icc.ignored", clean(error), "The profile is broken.")]
+            return _plain(image)
+        assert found is not None  # only an in-place conversion gives nothing
+        return found
+
+    def _prepared(self, profile: bytes, mode: str) -> Any:
+        from PIL import ImageCms
+
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = clean(ImageCms.getProfileDescription(source))
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        self.facts = [Fact("icc.profile", name, "Colours were converted to sRGB.")]
+        return transform
 
 
 def _plain(image: Image) -> Image:
@@ -150,11 +207,3 @@ def _plain(image: Image) -> Image:
 
 def _is_srgb(profile: bytes) -> bool:
     return any(name in profile for name in _SRGB)
-
-
-def _on_white(image: Image, alpha: Image) -> Image:
-    from PIL import Image as Pillow
-
-    white = Pillow.new("RGB", image.size, "white")
-    white.paste(image, mask=alpha)
-    return white

@@ -24,7 +24,9 @@ Floats = npt.NDArray[np.float64]
 
 _SIDE = 384
 _FEWEST_BLOCKS = 256
-_THRESHOLD = 0.2
+THRESHOLD = 0.15
+"""From this gain of `twice` on, a file counts as compressed twice."""
+
 _STEPS = np.arange(1, 41)
 _LEVELS = 15
 _LOW = ((0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0))
@@ -64,7 +66,7 @@ def facts(image: ImageFile, pixels: Pixels) -> list[Fact]:
     found = [*_quality(table), Fact("jpeg.subsampling", sampling, "Of the colours.")]
     strength = twice(pixels, table)
     if strength is not None:
-        found.append(Fact("jpeg.double_compression", strength > _THRESHOLD, _TWICE))
+        found.append(Fact("jpeg.double_compression", strength > THRESHOLD, _TWICE))
     return found
 
 

@@ -14,7 +14,8 @@ class Limits:
     Attributes:
         bytes: Largest video file.
         photo_bytes: Largest photo file; a photo is held in memory while it is read.
-        pixels: Most pixels of a photo or of one video frame, as its header declares them.
+        pixels: Most pixels of a photo or of one video frame, as its header declares them; by
+            default those of the phones with the largest photos.
         seconds: Longest video.
         patience: Seconds that opening a video, or reading one of its frames, may take.
 
@@ -25,7 +26,7 @@ class Limits:
 
     bytes: int = 4 << 30
     photo_bytes: int = 256 << 20
-    pixels: int = 64_000_000
+    pixels: int = 8192 * 6144
     seconds: float = 14_400.0
     patience: float = 60.0
 
