@@ -185,6 +185,12 @@ def test_faces_under_the_least_size_give_no_crop() -> None:
     assert len(cut(frame, face((10, 10, 50, 40)), recipe("box", min_face=40))) == 1
 
 
+def test_faces_over_the_largest_size_give_no_crop() -> None:
+    frame = noise(100, 100)
+    assert cut(frame, face((10, 10, 51, 40)), recipe("box", max_face=40)) == ()
+    assert len(cut(frame, face((10, 10, 50, 40)), recipe("box", max_face=40))) == 1
+
+
 def test_native_windows_are_pieces_of_the_frame() -> None:
     frame = noise(300, 300)
     crops = cut(frame, face((60.3, 50.8, 200.2, 220.1)), recipe("native", 64, windows=4))

@@ -41,7 +41,7 @@ def test_parts_of_other_names_are_left_alone() -> None:
 
 
 def test_what_a_detector_was_shown() -> None:
-    assert of_crops([]) == [Doubt("face_too_small", Level.REFUSED)]
+    assert of_crops([]) == [Doubt("outside_domain", Level.REFUSED)]
     assert of_crops([crop(0.1)]) == []
     assert of_crops([crop(0.0), crop(0.4)]) == [Doubt("outside_frame", Level.MILD)]
     assert of_crops([crop(0.5)]) == [Doubt("outside_frame", Level.REFUSED)]

@@ -143,7 +143,7 @@ def test_a_face_too_small_for_one_detector_is_left_to_the_other() -> None:
 def test_a_face_too_small_for_all() -> None:
     found = photo(Judged(face(), (opinion(None), opinion(None))))
     assert found.probability is None
-    assert found.reasons == ("all_abstained", "face_too_small")
+    assert found.reasons == ("all_abstained", "outside_domain")
 
 
 def test_a_crop_beyond_the_frame() -> None:

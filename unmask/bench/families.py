@@ -66,14 +66,14 @@ def _self_blend(samples: Sequence[Sample], forge: Forge) -> Iterator[Item]:
     """Faces blended onto themselves by `unmask.lab.forge.blend`, beside the untouched photos."""
     for sample in _of(samples, "lfw_deepfunneled", "landmarks11_pvt", "ffhq256_vs_stylegan_140k"):
         if sample.label == 0:
-            yield _plain(sample)
+            yield plain(sample)
             yield _changed(sample, 1, "blend", lambda p, rng: forge(p, rng))
 
 
 @_family
 def _stylegan(samples: Sequence[Sample], _: Forge) -> Iterator[Item]:
     """StyleGAN faces beside FFHQ photos, which they were learnt from."""
-    yield from map(_plain, _of(samples, "ffhq256_vs_stylegan_140k"))
+    yield from map(plain, _of(samples, "ffhq256_vs_stylegan_140k"))
 
 
 @_family
@@ -87,25 +87,25 @@ def _diffusion(samples: Sequence[Sample], _: Forge) -> Iterator[Item]:
 @_family
 def _swap_meso(samples: Sequence[Sample], _: Forge) -> Iterator[Item]:
     """Face swaps of web videos beside other web videos' faces."""
-    yield from map(_plain, _of(samples, "swap_meso"))
+    yield from map(plain, _of(samples, "swap_meso"))
 
 
 @_family
 def _composite_ciplab(samples: Sequence[Sample], _: Forge) -> Iterator[Item]:
     """Composites by experts with an image editor."""
-    yield from map(_plain, _of(samples, "ciplab_photoshop"))
+    yield from map(plain, _of(samples, "ciplab_photoshop"))
 
 
 @_family
 def _swap_timit(samples: Sequence[Sample], _: Forge) -> Iterator[Item]:
     """DeepfakeTIMIT beside VidTIMIT."""
-    yield from map(_plain, _of(samples, "swap_timit_norm"))
+    yield from map(plain, _of(samples, "swap_timit_norm"))
 
 
 @_family
 def _morph(samples: Sequence[Sample], _: Forge) -> Iterator[Item]:
     """Landmark morphs beside the photos they were made of."""
-    yield from map(_plain, _of(samples, "morph_train_3dsk", "morph_train_canada"))
+    yield from map(plain, _of(samples, "morph_train_3dsk", "morph_train_canada"))
 
 
 @_family
@@ -114,7 +114,7 @@ def _video(samples: Sequence[Sample], _: Forge) -> Iterator[Item]:
     for sample in _of(samples, "ffpp_c23"):
         for number in range(FRAMES):
             yield replace(
-                _plain(sample),
+                plain(sample),
                 key=f"{sample.set}/{sample.path.name}#{number}",
                 split="test",  # no method learns from clips
                 load=lambda s=sample, n=number: (_frame(s, n), {}),  # type: ignore[misc]
@@ -135,7 +135,8 @@ def _of(samples: Sequence[Sample], *sets: str) -> list[Sample]:
     return [sample for sample in samples if sample.set in sets]
 
 
-def _plain(sample: Sample) -> Item:
+def plain(sample: Sample) -> Item:
+    """A photo as it comes."""
     key = f"{sample.set}/{sample.path.name}"
     return Item(key, sample.label, sample.unit, sample.split, lambda: shortcut.read(sample.path))
 

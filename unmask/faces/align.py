@@ -50,9 +50,9 @@ def cut(pixels: Pixels, face: Face, recipe: CropRecipe) -> tuple[Crop, ...]:
         recipe: From the detector's card.
 
     Returns:
-        One crop, or several windows for `native`. None when the face is smaller than
-        `recipe.min_face`, when its geometry is degenerate, or when the frame has no room for a
-        native window.
+        One crop, or several windows for `native`. None when the face's side is not between
+        `recipe.min_face` and `recipe.max_face`, when its geometry is degenerate, or when the frame
+        has no room for a native window.
 
     Example:
         >>> frame = np.zeros((100, 100, 3), np.uint8)
@@ -64,7 +64,9 @@ def cut(pixels: Pixels, face: Face, recipe: CropRecipe) -> tuple[Crop, ...]:
     """
     if recipe.kind == "frame":
         return (whole(pixels, recipe),)
-    if not np.isfinite(face.box).all() or side(face.box) < max(recipe.min_face, 1.0):
+    if not np.isfinite(face.box).all():
+        return ()
+    if not max(recipe.min_face, 1.0) <= side(face.box) <= (recipe.max_face or np.inf):
         return ()
     if recipe.kind == "native":
         return _windows(pixels, face.box, recipe)

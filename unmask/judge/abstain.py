@@ -18,6 +18,7 @@ REASONS: dict[str, str] = {
     "all_abstained": "No face could be judged.",
     "largest_abstained": "The largest face could not be judged.",
     "face_too_small": "The face is too small.",
+    "outside_domain": "The face is smaller or larger than the detector was trained on.",
     "too_blurred": "The face is too blurred.",
     "badly_exposed": "The face is too dark, too bright or without contrast.",
     "extreme_pose": "The head is turned too far.",
@@ -89,7 +90,7 @@ def of_face(face: Face) -> list[Doubt]:
 def of_crops(crops: Sequence[Crop]) -> list[Doubt]:
     """Judge what one detector was shown: nothing at all, or much that lies beyond the frame."""
     if not crops:
-        return [Doubt("face_too_small", Level.REFUSED)]
+        return [Doubt("outside_domain", Level.REFUSED)]
     outside = sum(crop.outside for crop in crops) / len(crops)
     if outside > OUTSIDE_REFUSED:
         return [Doubt("outside_frame", Level.REFUSED)]

@@ -37,6 +37,8 @@ class CropRecipe:
         colour: Always "RGB".
         windows: At most so many crops of one face; above 1 only for `native`.
         min_face: Pixels; smaller faces are not judged.
+        max_face: Pixels; larger faces are not judged, 0 for no bound. For what works at native
+            resolution: the pores of a large portrait are nothing that small ones prepared it for.
     """
 
     kind: CropKind
@@ -47,6 +49,7 @@ class CropRecipe:
     colour: str = "RGB"
     windows: int = 1
     min_face: float = 0.0
+    max_face: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind != "frame" and self.size[0] != self.size[1]:

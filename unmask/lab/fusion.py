@@ -1,13 +1,15 @@
 """Fit how the embedded detectors' log-odds are added: `python -m unmask.lab.fusion --data ROOT`.
 
 Logistic regression without a negative weight on the calibrated log-odds of people and videos that
-no detector was trained on, each family and either class weighing the same, as they come and worn.
+no detector was trained on, as they come and worn. Either class weighs the same; within it every
+family of forgeries does, and every source of genuine photos.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unmask.bench.families import FAMILIES, Item, worn
+from unmask.bench.families import FAMILIES, Item, plain, worn
 from unmask.bench.scoring import Examiner
 from unmask.judge.fuse import FITTED
 from unmask.judge.odds import log_odds
@@ -23,8 +25,11 @@ from unmask.lab.calibration import FALSE_ALARMS, balanced, quantile
 from unmask.lab.data import dev
 from unmask.pipeline import list_detectors
 
-LEARNT = ("self_blend", "stylegan", "diffusion", "swap_meso")
+LEARNT = ("self_blend", "stylegan", "diffusion", "swap_meso", "composite_ciplab", "swap_timit")
 """Families of which people or videos are kept back from training for this."""
+
+GENUINE = ("real_amfd", "portrait_seg_pvt", "utkface_crop", "morph_train_3dsk")
+"""Further sources of genuine photos."""
 
 MOST = 160
 """Pictures of one family and class."""
@@ -38,7 +43,7 @@ def fit(odds: Array, label: Array, group: npt.NDArray[Any]) -> dict[str, Any]:
     Args:
         odds: Calibrated log-odds, shape (n, detectors).
         label: 1 manipulated, 0 genuine, shape (n,).
-        group: Family, shape (n,).
+        group: Family of a forgery or source of a photo, shape (n,).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -73,25 +78,27 @@ def fit(odds: Array, label: Array, group: npt.NDArray[Any]) -> dict[str, Any]:
 
 
 def items(samples: Sequence[dev.Sample], forge: Any) -> Iterator[tuple[str, Item]]:
-    """Validation pictures of every learnt family, each as it comes and worn."""
-    for family in LEARNT:
-        counts = [0, 0]
-        for item in FAMILIES[family](samples, forge):
-            if item.split == "val" and counts[item.label] < MOST:
-                counts[item.label] += 1
-                yield family, item
-                yield family, worn(item)
+    """Validation pictures with their group, each as it comes and worn."""
+    more = [plain(s) for s in samples if s.set in GENUINE and s.label == 0]
+    counts: Counter[str] = Counter()
+    for family, made in [*((f, FAMILIES[f](samples, forge)) for f in LEARNT), ("", more)]:
+        for item in made:
+            group = family if item.label else item.unit.split("/")[0]
+            if item.split == "val" and counts[group] < MOST:
+                counts[group] += 1
+                yield group, item
+                yield group, worn(item)
 
 
 def measure(
     chosen: Iterable[tuple[str, Item]], examiner: Examiner
 ) -> tuple[Array, Array, npt.NDArray[Any]]:
-    """Log-odds, labels and families of the pictures that every detector could judge."""
+    """Log-odds, labels and groups of the pictures that every detector could judge."""
     rows, labels, groups = [], [], []
     calibrations = {
         name: detector.card.calibration for name, detector in examiner.detectors.items()
     }
-    for family, item in chosen:
+    for group, item in chosen:
         picture = item.load()
         logits = examiner.score(picture[0]) if picture else {}
         row = [
@@ -102,7 +109,7 @@ def measure(
         if len(row) == len(calibrations):
             rows.append(row)
             labels.append(float(item.label))
-            groups.append(family)
+            groups.append(group)
     return np.array(rows), np.array(labels), np.array(groups)
 
 
@@ -122,7 +129,7 @@ def main() -> None:
         "weights": dict(zip(names, found["weights"], strict=True)),
         "intercept": found["intercept"],
         "operating_points": found["operating_points"],
-        "fitted_on": "people and videos kept back from training: " + ", ".join(LEARNT),
+        "fitted_on": "kept back from training: " + ", ".join([*LEARNT, *GENUINE]),
         "n": len(label),
     }
     options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

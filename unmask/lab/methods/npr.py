@@ -278,6 +278,7 @@ class NeighbouringPixels(Method):
             "std": [0.5, 0.5, 0.5],
             "windows": self.config.windows,
             "min_face": self.config.window // 2,
+            "max_face": 300,  # the largest in training; camera detail beyond it looks synthetic
         }
 
     def calibrate(self, network: nn.Module, data: Data, batches: Iterable[Batch]) -> dict[str, Any]:

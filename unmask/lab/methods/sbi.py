@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -195,7 +195,7 @@ class SelfBlended(Method):
         return {"loss": joint + each + 0.5 * where, "joint": joint, "heads": each, "cells": where}
 
     def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
-        logit, label, kind = collect(network, batches)
+        logit, label, kind = collect(network, batches, "kind")
         result = {}
         for number, name in enumerate(Held.KINDS):
             chosen = kind == number
@@ -211,9 +211,9 @@ class SelfBlended(Method):
         return {"logit": "logit", "heat": "heat"}
 
     def calibrate(self, network: nn.Module, data: Data, batches: Iterable[Batch]) -> dict[str, Any]:
-        logit, label, kind = collect(network, batches)
-        fitted_on = "people, videos and photos kept back from training: " + ", ".join(Held.KINDS)
-        return card_sections(logit, label, kind, fitted_on)
+        logit, label, group = collect(network, batches, "group")
+        fitted_on = "people, videos and photos kept back from training, and sources unseen in it"
+        return card_sections(logit, label, group, fitted_on)
 
 
 class _Deployed(nn.Module):
@@ -234,15 +234,15 @@ def masked_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def collect(
-    network: nn.Module, batches: Iterable[Batch]
+    network: nn.Module, batches: Iterable[Batch], what: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits, labels and kinds of everything in `batches`."""
-    logits, labels, kinds = [], [], []
+    """Logits, labels and the values under `what` of everything in `batches`."""
+    logits, labels, values = [], [], []
     for batch in batches:
         logits.append(network(batch["image"])["logit"].float().cpu().numpy())
         labels.append(batch["label"].numpy())
-        kinds.append(batch["kind"].numpy())
-    return np.concatenate(logits), np.concatenate(labels), np.concatenate(kinds)
+        values.append(batch[what].numpy())
+    return np.concatenate(logits), np.concatenate(labels), np.concatenate(values)
 
 
 class _Faces:
@@ -279,8 +279,23 @@ class _Faces:
         return self.of(names[rng.choice(len(names), p=share / share.sum())], 0, rng)
 
 
-Pair = tuple[tuple[Pixels, Face], tuple[Pixels, Face], tuple[float, float], Plane | None]
-"""Genuine and forged picture, each with its face; labels of the two heads; the mask if known."""
+class Pair(NamedTuple):
+    """Two pictures of one kind of source.
+
+    Attributes:
+        real: A genuine picture and its face.
+        fake: A forged or generated one and its face.
+        heads: Labels of the two heads for the fake, -1 where a head is not asked.
+        source: Set of the genuine picture.
+        mask: What was replaced in the fake, where that is known.
+    """
+
+    real: tuple[Pixels, Face]
+    fake: tuple[Pixels, Face]
+    heads: tuple[float, float]
+    source: str
+    mask: Plane | None = None
+
 
 TIGHT = frozenset({"utkface_crop", "landmarks11_pvt"})
 SWAPS, GENERATED, FOREIGN = "swap_meso", "ffhq256_vs_stylegan_140k", "diff_sfhq_t2i"
@@ -290,7 +305,8 @@ def blend_pair(faces: _Faces, rng: Rng) -> Pair:
     """A photo and its self-blend."""
     record = faces.to_blend(rng)
     forged, mask = self_blend(record.pixels, landmarks_of(record.face), rng)
-    return (record.pixels, record.face), (forged, record.face), (1.0, IGNORE), mask
+    genuine, fake = (record.pixels, record.face), (forged, record.face)
+    return Pair(genuine, fake, (1.0, IGNORE), record.sample.set, mask)
 
 
 def swap_pair(faces: _Faces, rng: Rng) -> Pair:
@@ -309,7 +325,7 @@ def foreign_pair(faces: _Faces, rng: Rng) -> Pair:
 
 
 def _pair(real: Record, fake: Record, heads: tuple[float, float]) -> Pair:
-    return (real.pixels, real.face), (fake.pixels, fake.face), heads, None
+    return Pair((real.pixels, real.face), (fake.pixels, fake.face), heads, real.sample.set)
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
@@ -341,7 +357,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         maker = self.makers[rng.choice(len(self.makers), p=self.shares)]
-        real, fake, heads, mask = maker(self.faces, rng)
+        real, fake, heads, _, mask = maker(self.faces, rng)
         wear = Degrade(1.0 if maker is foreign_pair else self._strength(rng))
         dice, shake = int(rng.integers(1 << 31)), int(rng.integers(1 << 31))
         images, cells = [], []
@@ -405,14 +421,19 @@ def to_tensor(pixels: Pixels) -> Tensor:
 
 
 class Held(Dataset[dict[str, Any]]):
-    """Validation: fixed pictures of people and sources kept back, worn with fixed dice."""
+    """Validation: fixed pictures of people and sources kept back, worn with fixed dice.
+
+    "kind" numbers the maker of a pair. "group" numbers what shall weigh the same in calibration:
+    genuine pictures by their source, forged ones by their kind.
+    """
 
     KINDS = ("blend", "swap", "generator")
-    EACH = 360
+    EACH = 480
 
     def __init__(self, cache: FaceCache, recipe: CropRecipe, seed: int) -> None:
         self.faces, self.recipe, self.seed = _Faces(cache, "val"), recipe, seed
         self.makers = (blend_pair, swap_pair, generator_pair)
+        self.sources = sorted(self.faces.real)
 
     def __len__(self) -> int:
         return len(self.KINDS) * self.EACH * 2
@@ -421,8 +442,14 @@ class Held(Dataset[dict[str, Any]]):
         pair, label = divmod(index, 2)
         kind = pair % len(self.KINDS)
         rng = np.random.default_rng((self.seed, 1 << 20, pair))
-        real, fake, _, _ = self.makers[kind](self.faces, rng)
-        pixels, face = fake if label else real
+        made = self.makers[kind](self.faces, rng)
+        pixels, face = made.fake if label else made.real
         worn = Degrade(0.5 * (pair // len(self.KINDS) % 2))(pixels, rng)
         (crop,) = cut(worn, face, self.recipe)
-        return {"image": to_tensor(crop.pixels), "label": float(label), "kind": kind}
+        group = kind if label else len(self.KINDS) + self.sources.index(made.source)
+        return {
+            "image": to_tensor(crop.pixels),
+            "label": float(label),
+            "kind": kind,
+            "group": group,
+        }
