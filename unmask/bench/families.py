@@ -63,11 +63,18 @@ def _family(maker: Maker) -> Maker:
 
 @_family
 def _self_blend(samples: Sequence[Sample], forge: Forge) -> Iterator[Item]:
-    """Faces blended onto themselves by `unmask.lab.forge.blend`, beside the untouched photos."""
-    for sample in _of(samples, "lfw_deepfunneled", "landmarks11_pvt", "ffhq256_vs_stylegan_140k"):
-        if sample.label == 0:
-            yield plain(sample)
-            yield _changed(sample, 1, "blend", lambda p, rng: forge(p, rng))
+    """Faces blended onto themselves by `unmask.lab.forge.blend`, beside the untouched photos.
+
+    Of photos with surroundings; in a tight crop the whole picture is blended and no edge is left.
+    """
+    yield from _blended(_of(samples, "lfw_deepfunneled", "ffhq256_vs_stylegan_140k"), forge)
+
+
+@_family
+def _self_blend_unseen(samples: Sequence[Sample], forge: Forge) -> Iterator[Item]:
+    """The same with photos of sources that nothing was trained on."""
+    sets = ("ciplab_photoshop", "portrait_seg_pvt", "real_amfd", "morph_train_3dsk")
+    yield from _blended(_of(samples, *sets), forge)
 
 
 @_family
@@ -129,6 +136,13 @@ def worn(item: Item) -> Item:
         return picture and (Degrade(WEAR)(picture[0], _rng(item.key, "wear")), {})
 
     return replace(item, key=f"{item.key}@worn", load=load)
+
+
+def _blended(samples: Iterable[Sample], forge: Forge) -> Iterator[Item]:
+    for sample in samples:
+        if sample.label == 0:
+            yield _changed(sample, 0, "same", lambda p, _: p)
+            yield _changed(sample, 1, "blend", forge)
 
 
 def _of(samples: Sequence[Sample], *sets: str) -> list[Sample]:
