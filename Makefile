@@ -24,6 +24,7 @@ lint: .venv-lab/ready
 	.venv-lab/bin/mypy
 
 speed: .venv/ready .venv-lab/ready
+	.venv/bin/python -m compileall -q unmask
 	.venv-lab/bin/python benchmarks/speed.py --runtime .venv/bin/python --out speed.json
 
 samples: .venv-lab/ready

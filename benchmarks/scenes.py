@@ -48,12 +48,15 @@ def photo(rng: np.random.Generator, width: int = 1920, height: int = 1080) -> Pi
 
 
 def texture(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """Coloured noise whose power falls with frequency, as in photographs."""
+    """Coloured noise whose power falls with frequency, as in photographs.
+
+    The two finest octaves make a JPEG of this size weigh what a camera's does.
+    """
     total = np.full((height, width, 3), 118, np.float32)
-    for octave in range(8):
-        cells = 2 << octave
-        grid = rng.normal(0, 55 / (octave + 1) ** 1.3, (cells * 9 // 16 + 1, cells, 3))
-        total += cv2.resize(grid.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    for octave in range(10):
+        cells, power = 2 << octave, 55 / (octave + 1) ** 1.3 if octave < 8 else 5.0
+        grid = rng.normal(0, power, (cells * 9 // 16 + 1, cells, 3)).astype(np.float32)
+        total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(total, 0, 255).astype(np.uint8)
 
 
