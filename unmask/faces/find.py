@@ -30,8 +30,11 @@ LONG_SIDE = 640
 LARGEST = 2048
 SAME_FACE = 0.3
 CANDIDATES = 2000
-SMALL = 24.0
-"""Pixels at the working scale: a face below it asks for a finer look."""
+HINT = 0.5
+"""Confidence from which something may be a face."""
+
+SMALL, TINY = 24.0, 16.0
+"""Pixels: a face below the first asks for a finer look, one below the second must be surer."""
 
 COARSER, FINER = 0.4, 2.0
 UPRIGHT = 0.9
@@ -56,6 +59,7 @@ class Finder:
         """
         options = bundle.card.options
         self._threshold = float(options["threshold"])
+        self._tiny = float(options.get("tiny_threshold", self._threshold))
         self._doubtful = float(options.get("second_threshold", self._threshold))
         self._model = Model(bundle, threads=threads)
 
@@ -72,15 +76,24 @@ class Finder:
             []
         """
         scale = working_scale(pixels)
-        found = self._look(pixels, scale, self._threshold)
+        hints = self._look(pixels, scale, HINT)
+        found = self._believed(hints, scale)
+        if scale < 1 and (sides(hints[0]) * scale < SMALL).any():
+            fine = finer(pixels, scale)
+            found = joined([found, self._believed(self._look(pixels, fine, HINT), fine)])
         if not len(found[0]):
             found = self._insist(pixels, scale)
-        elif scale < 1 and sides(found[0]).min() * scale < SMALL:
-            found = joined([found, self._look(pixels, finer(pixels, scale), self._threshold)])
         found = suppress(found)
         for number in np.flatnonzero(found[1] < UPRIGHT)[:TURNED]:
             self._straighten(pixels, found, int(number))
         return _faces(found)
+
+    def _believed(self, hints: Found, scale: float) -> Found:
+        """Those of the hints, seen at `scale`, that are sure enough; tiny ones must be surer."""
+        boxes, scores, points = hints
+        least = np.where(sides(boxes) * scale < TINY, self._tiny, self._threshold)
+        kept = scores >= least
+        return boxes[kept], scores[kept], points[kept]
 
     def _straighten(self, pixels: Pixels, found: Found, number: int) -> None:
         """Put right, in place, a face that convinces more when turned by quarters.

@@ -69,6 +69,7 @@ class Config:
         box_weight: Of the box term.
         points_weight: Of the points term.
         threshold: Least confidence of a face that the bundle reports.
+        tiny_threshold: The same for faces under 16 pixels.
         second_threshold: The same where only a second look at the picture shows it.
     """
 
@@ -78,8 +79,9 @@ class Config:
     held_out: int = 192
     box_weight: float = 5.0
     points_weight: float = 4.0
-    threshold: float = 0.6
-    second_threshold: float = 0.75
+    threshold: float = 0.7
+    tiny_threshold: float = 0.8
+    second_threshold: float = 0.85
 
 
 class Separable(nn.Sequential):
@@ -324,6 +326,7 @@ class Finder(Method):
         return {
             "free_size": True,
             "threshold": self.config.threshold,
+            "tiny_threshold": self.config.tiny_threshold,
             "second_threshold": self.config.second_threshold,
         }
 
