@@ -119,7 +119,7 @@ class Finder:
         small, shrink = resized(pixels, scale * COARSER)
         square = padded(small, side=max(small.shape[:2]))
         boxes, scores, points = joined(self._turned(square, self._doubtful))
-        again = [(boxes / np.tile(shrink, 2), scores, points / shrink)]
+        again = [(boxes / np.concatenate([shrink, shrink]), scores, points / shrink)]
         if scale < 1:
             again.append(self._look(pixels, finer(pixels, scale), self._doubtful))
         return joined(again)
