@@ -69,8 +69,11 @@ def test_record_and_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(conformance, "GOLDEN", tmp_path / "golden.json")
     monkeypatch.setattr(unmask, "check", lambda path: Report(run, (finding,)), raising=False)
     conformance.record()
-    assert list(conformance.run()) == [("one.jpg", [])]
+    assert list(conformance.run()) == [("models", []), ("one.jpg", [])]
     golden = json.loads((tmp_path / "golden.json").read_text())
     golden["samples"]["one.jpg"]["probability"] = 0.75
+    golden["models"]["face-finder"] = "other"
     (tmp_path / "golden.json").write_text(json.dumps(golden))
-    assert list(conformance.run()) == [("one.jpg", ["probability is 0.25 instead of 0.75"])]
+    found = dict(conformance.run())
+    assert found["one.jpg"] == ["probability is 0.25 instead of 0.75"]
+    assert found["models"][0].startswith("face-finder is ")

@@ -29,7 +29,7 @@ def test_what_is_looked_at() -> None:
     assert found["numpy"] == Sign("numpy", metadata.version("numpy"))
     assert "CPUExecutionProvider" in found["providers"].value
     assert found["model face-finder"].state == "ok"
-    assert found["sample portrait.jpg"] == Sign("sample portrait.jpg", "as recorded")
+    assert found["golden portrait.jpg"] == Sign("golden portrait.jpg", "as recorded")
     assert {"extra [lab]", "extra [serve]"} <= set(found)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import unmask
+from unmask.judge.bundle import embedded, resolve
 from unmask.report import plain
 from unmask.types import Finding
 
@@ -23,12 +24,13 @@ TOLERANCE = {"probability": 0.02, "raw": 0.15, "box": 2.0, "start": 0.35, "end":
 
 
 def run() -> Iterator[tuple[str, list[str]]]:
-    """Check every sample; yield its name and what differs from the golden answer.
+    """Compare the embedded models, then every sample's answer; yield a name and what differs.
 
     Raises:
         UnmaskError: When the samples cannot be examined at all.
     """
     golden = json.loads(GOLDEN.read_text("utf-8"))
+    yield "models", list(differences(golden["models"], models(), {}))
     for name, expected in golden["samples"].items():
         yield name, list(differences(expected, answer(name), golden["tolerance"]))
 
@@ -36,8 +38,14 @@ def run() -> Iterator[tuple[str, list[str]]]:
 def record() -> None:
     """Write the answers that this installation gives as the golden ones."""
     names = sorted(p.name for p in SAMPLES.iterdir() if p.suffix in {".jpg", ".mp4"})
-    golden = {"tolerance": TOLERANCE, "samples": {name: answer(name) for name in names}}
+    samples = {name: answer(name) for name in names}
+    golden = {"models": models(), "tolerance": TOLERANCE, "samples": samples}
     GOLDEN.write_text(json.dumps(golden, indent=1) + "\n", "utf-8")
+
+
+def models() -> dict[str, str]:
+    """The embedded bundles and the sha256 of their networks."""
+    return {name: resolve(name).card.model.sha256 for name in embedded()}
 
 
 def answer(name: str) -> dict[str, Any]:

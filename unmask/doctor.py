@@ -122,7 +122,7 @@ def _conformance() -> Iterator[Sign]:
 
     for name, differences in conformance.run():
         yield Sign(
-            f"sample {name}",
+            f"golden {name}",
             "; ".join(differences) or "as recorded",
             "broken" if differences else "ok",
         )
