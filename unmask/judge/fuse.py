@@ -5,6 +5,9 @@ the weight of that evidence, and independent pieces of evidence add up (naive Ba
 
     logit(fused) = intercept + sum over detectors of weight * logit(probability)
 
+A detector's weight may differ for evidence for and against manipulation: one that knows a single
+family says much when it finds its trace, and next to nothing about the others when it does not.
+
 With weights of 1 two assumptions stand behind that sum. Every detector was calibrated on data of
 the same kind, all families of manipulation included; one that was calibrated on its own family
 alone says "genuine" too loudly about the others. And the detectors err independently, given the
@@ -38,12 +41,12 @@ class Fusion:
     """How log-odds are added.
 
     Attributes:
-        weights: Detector name to weight, at least 0.
+        weights: Detector name to its weights against and for manipulation, at least 0.
         intercept: Added to the sum.
         operating_points: Of the fused probability; empty when nothing was fitted.
     """
 
-    weights: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     intercept: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()
 
@@ -52,6 +55,7 @@ class Fusion:
         return sorted(names) == sorted(self.weights)
 
 
+EVEN = (1.0, 1.0)
 NAIVE = Fusion()
 """Every detector with weight 1: for combinations that nobody fitted."""
 
@@ -69,7 +73,8 @@ def fitted_for(cards: Sequence[Card], path: Path = FITTED) -> Fusion:
     if stored["models"] != {card.name: card.model.sha256 for card in cards}:
         return NAIVE
     points = tuple(OperatingPoint(**point) for point in stored["operating_points"])
-    return Fusion(stored["weights"], stored["intercept"], points)
+    weights = {name: (pair[0], pair[1]) for name, pair in stored["weights"].items()}
+    return Fusion(weights, stored["intercept"], points)
 
 
 def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interval]:
@@ -98,7 +103,8 @@ def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interv
     rule = fusion if fusion.covers([score.detector for score in scores]) else NAIVE
     total, below, above = rule.intercept, 0.0, 0.0
     for score in scores:
-        weight, middle = rule.weights.get(score.detector, 1.0), log_odds(score.probability)
+        middle = log_odds(score.probability)
+        weight = rule.weights.get(score.detector, EVEN)[middle > 0]
         total += weight * middle
         below += (weight * max(middle - log_odds(score.interval[0]), 0.0)) ** 2
         above += (weight * max(log_odds(score.interval[1]) - middle, 0.0)) ** 2

@@ -45,8 +45,8 @@ class Look:
     smallest: float = 9.0
     largest: float = 1.1
     pieces: int = 20
-    plain: float = 0.25
-    turned: float = 0.25
+    plain: float = 0.3
+    turned: float = 0.2
     wear: float = 0.8
 
 

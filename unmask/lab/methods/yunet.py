@@ -78,7 +78,7 @@ class Config:
     collages: int = 4096
     held_out: int = 192
     box_weight: float = 5.0
-    points_weight: float = 4.0
+    points_weight: float = 10.0
     threshold: float = 0.7
     tiny_threshold: float = 0.8
     second_threshold: float = 0.85
@@ -282,7 +282,7 @@ class Finder(Method):
         box = spread(boxes[chosen], aim_box, match)
         size = (aim_box[:, 2:] - aim_box[:, :2]).mean(1, keepdim=True)
         point = F.smooth_l1_loss(
-            points[chosen] / size, aim_points / size, beta=0.02, reduction="none"
+            points[chosen] / size, aim_points / size, beta=0.005, reduction="none"
         ).mean(1)
         parts = (surprise, fit - entropy(aim_fit), box, point)
         return torch.stack([part.sum() for part in parts]), len(chosen)
