@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import random
-import resource
 import struct
 import subprocess
 import sys
@@ -23,14 +23,15 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-MEGABYTES = 1024.0
 EXTREMES = (0, 1, 0x7F, 0xFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 PICTURES = {
     "base.jpg": ("RGB", "JPEG", {"quality": 85}),
@@ -201,18 +202,9 @@ def untouched(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
     return data
 
 
-BREAKERS: tuple[Breaker, ...] = (
-    flips,
-    header_flips,
-    tail_flips,
-    extreme_numbers,
-    truncation,
-    hole,
-    lost_part,
-    doubled_part,
-    polyglot,
-    untouched,
-)
+BREAKERS: tuple[Breaker, ...]
+BREAKERS = (flips, header_flips, tail_flips, extreme_numbers, truncation, hole)
+BREAKERS += (lost_part, doubled_part, polyglot, untouched)
 
 
 # --- files made by hand ------------------------------------------------------------------------
@@ -318,18 +310,19 @@ def examine(folder: Path, media_only: bool) -> Outcome:
     alone = [sys.executable, __file__, "--child", str(folder)]
     whole = [sys.executable, "-m", "unmask", "check", str(folder), "--jsonl"]
     found, before = Outcome(), time.monotonic()
-    with subprocess.Popen(alone if media_only else whole, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            row, now = json.loads(line), time.monotonic()
-            name = Path(row["path"]).name
-            found.rows[name] += 1
-            found.codes[name] = row["error"]["code"] if row["error"] else "ok"
-            if now - before > found.slowest and sum(found.rows.values()) > 1:
-                found.slowest, found.slow = now - before, name
-            before = now
-    found.status = child.returncode
-    found.memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MEGABYTES
+    child = subprocess.Popen(alone if media_only else whole, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    for line in child.stdout:
+        row, now = json.loads(line), time.monotonic()
+        name = Path(row["path"]).name
+        found.rows[name] += 1
+        found.codes[name] = row["error"]["code"] if row["error"] else "ok"
+        if now - before > found.slowest and sum(found.rows.values()) > 1:
+            found.slowest, found.slow = now - before, name
+        before = now
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = found.status = os.waitstatus_to_exitcode(status)
+    found.memory = usage.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
     return found
 
 
@@ -379,7 +372,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--good", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=20.0, help="limit for one file")
+    parser.add_argument("--seconds", type=float, default=30.0, help="limit for one file")
     parser.add_argument("--megabytes", type=float, default=1000.0)
     parser.add_argument("--media-only", action="store_true")
     parser.add_argument("--keep", type=Path, help="make the files here and leave them")
@@ -391,7 +384,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = wish.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        made = write(folder, wish.files, wish.good, wish.seed)
+        # A child's memory counts from what its parent had, so the files are made in a third one.
+        with ProcessPoolExecutor(1, get_context("spawn")) as maker:
+            made = maker.submit(write, folder, wish.files, wish.good, wish.seed).result()
         found = examine(folder, wish.media_only)
     broken = verdicts(made, found, wish.seconds, wish.megabytes)
     print(table(made, found))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, features
 
 from unmask.errors import InputError
-from unmask.media import Limits, jpeg
+from unmask.media import Limits, quick
 from unmask.media.photo import read_photo
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {"compression": "tiff_lzw"}, "WebP": {"lossless": True}}
@@ -128,13 +128,33 @@ def test_a_jpeg_without_its_end_marker_but_with_all_its_pixels_is_read(
     assert np.array_equal(read_photo(data[:-2] + bytes(16), "JPEG", Limits()).pixels, whole)
 
 
+@pytest.mark.parametrize("name", ["JPEG", "WebP"])
 def test_pillow_stands_in_where_opencv_fails(
-    drawn: Callable, encoded: Callable, monkeypatch: pytest.MonkeyPatch
+    drawn: Callable, encoded: Callable, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    data = encoded(drawn(), "JPEG")
-    expected = read_photo(data, "JPEG", Limits()).pixels
-    monkeypatch.setattr(jpeg, "decode", lambda _: None)
-    assert np.abs(read_photo(data, "JPEG", Limits()).pixels.astype(int) - expected).max() <= 1
+    data = encoded(drawn(), name.upper())
+    expected = read_photo(data, name, Limits()).pixels
+    monkeypatch.setattr(quick, "decode", lambda *_, **__: None)
+    assert np.abs(read_photo(data, name, Limits()).pixels.astype(int) - expected).max() <= 1
+
+
+def test_a_transparent_webp_lies_on_white(drawn: Callable, encoded: Callable) -> None:
+    picture = np.dstack([drawn(), np.where(drawn()[..., :1] > 128, 255, 0)]).astype(np.uint8)
+    data = encoded(picture, "WEBP", lossless=True)
+    expected = np.where(picture[..., 3:] > 0, picture[..., :3], 255)
+    assert np.array_equal(read_photo(data, "WebP", Limits()).pixels, expected)
+    assert names(data, "WebP")["image.alpha"] is True
+
+
+@pytest.mark.parametrize(("name", "share"), [("GIF", 0.25), ("WebP", 0.25), ("TIFF", 1.0)])
+def test_an_animation_may_be_a_quarter_as_large(
+    drawn: Callable, encoded: Callable, name: str, share: float
+) -> None:
+    second = Image.fromarray(drawn(2))
+    data = encoded(drawn(1), name.upper(), save_all=True, append_images=[second])
+    enough = round(96 * 64 / share)
+    read_photo(data, name, Limits(pixels=enough))
+    assert code(data, name, pixels=enough - 8) == "too_many_pixels"
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "TIFF", "BMP", "WebP"])

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from unmask.types import Pixels
+from typing import NamedTuple
 
 _SCAN = b"\xff\xda"
 _END = b"\xff\xd9"
@@ -83,26 +80,3 @@ def _count_scans(data: bytes, start: int) -> int:
 
 def _length(data: bytes, at: int) -> int:
     return max(2, int.from_bytes(data[at : at + 2], "big"))
-
-
-def decode(data: bytes) -> Pixels | None:
-    """Decodes a grey or colour JPEG, not yet turned upright.
-
-    OpenCV hands over exactly the pixels that Pillow would (both use libjpeg-turbo) in about two
-    thirds of the time: it writes them where they stay, while Pillow's pass through two copies.
-
-    Args:
-        data: The whole file, complete: OpenCV fills what is missing with grey and says nothing.
-
-    Returns:
-        Pixels, or `None` when OpenCV cannot read it.
-    """
-    import cv2
-    import numpy as np
-
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        return None
-    return pixels

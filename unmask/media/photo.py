@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from unmask.errors import InputError
-from unmask.media import colour, compression, jpeg, provenance
+from unmask.media import colour, compression, jpeg, provenance, quick
 from unmask.media.options import Limits
 from unmask.types import Fact, Pixels
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _MOST_SCANS = 100
+# Decoders of animations keep several pictures in memory.
+_ANIMATED = 0.25
 _ORIENTATION, _SUBFILE, _DNG_VERSION = 274, 254, 50706
 
 
@@ -43,28 +45,31 @@ def read_photo(data: bytes, name: str, limits: Limits) -> Photo:
     """
     with _border(data, name):
         image = _header(data, name)
-        check_pixels(*image.size, limits)
-        facts = [] if name == "JPEG" else _pages(image, name)
-        found = _jpeg(data, image) if name == "JPEG" else _any(image)
+        several = name != "JPEG" and bool(getattr(image, "is_animated", False))
+        animated = several and name != "TIFF"
+        check_pixels(*image.size, limits, share=_ANIMATED if animated else 1.0)
+        facts = _pages(image, name, several)
+        found = _decoded(data, image, fast=name == "WebP" and not several)
         facts += found.facts + provenance.photo_facts(image)
         return Photo(colour.upright(found.pixels, image.getexif().get(_ORIENTATION, 1)), facts)
 
 
-def check_pixels(width: int, height: int, limits: Limits) -> None:
+def check_pixels(width: int, height: int, limits: Limits, share: float = 1.0) -> None:
     """Holds a picture's size against the limit.
 
     Args:
         width: Pixels.
         height: Pixels.
         limits: `pixels` counts.
+        share: How much of the limit may be used.
 
     Raises:
         InputError: `too_many_pixels`.
     """
-    if width * height > limits.pixels:
+    most = round(limits.pixels * share)
+    if width * height > most:
         raise InputError(
-            "too_many_pixels",
-            f"{width} × {height} pixels are more than the limit of {limits.pixels}.",
+            "too_many_pixels", f"{width} × {height} pixels are more than the limit of {most}."
         )
 
 
@@ -82,27 +87,42 @@ def _header(data: bytes, name: str) -> ImageFile:
     return reader(io.BytesIO(data))
 
 
-def _jpeg(data: bytes, image: ImageFile) -> Photo:
-    layout = jpeg.layout(data)
-    if layout.scans > _MOST_SCANS:
-        raise InputError(
-            "unreadable", f"A JPEG of {layout.scans} scans is made to keep a decoder busy."
-        )
-    quick = layout.complete and image.mode in ("L", "RGB")
-    pixels = jpeg.decode(data) if quick else None
-    if pixels is None or pixels.shape[1::-1] != image.size:
-        photo = _any(image)
-    else:
-        photo = Photo(*colour.with_profile(pixels, image.info.get("icc_profile")))
-    return Photo(photo.pixels, photo.facts + compression.facts(image, photo.pixels))
+def _decoded(data: bytes, image: ImageFile, *, fast: bool) -> Photo:
+    """Pixels as stored, in sRGB.
+
+    Raises:
+        InputError: `unreadable` for a JPEG that would keep a decoder busy.
+    """
+    told = []
+    if image.format == "JPEG":
+        layout = jpeg.layout(data)
+        if layout.scans > _MOST_SCANS:
+            raise InputError("unreadable", f"A JPEG of {layout.scans} scans is no photo.")
+        fast = layout.complete and image.mode in ("L", "RGB")
+    photo = _quick(data, image) if fast else None
+    if photo is None:
+        image.load()
+        photo = Photo(*colour.to_srgb(image))
+    if image.format == "JPEG":
+        told = compression.facts(image, photo.pixels)
+    return Photo(photo.pixels, photo.facts + told)
 
 
-def _any(image: ImageFile) -> Photo:
-    image.load()
-    return Photo(*colour.to_srgb(image))
+def _quick(data: bytes, image: ImageFile) -> Photo | None:
+    from PIL import Image
+
+    alpha = image.mode == "RGBA"
+    pixels = quick.decode(data, alpha=alpha)
+    if pixels is None or pixels.shape != (image.height, image.width, 4 if alpha else 3):
+        return None
+    if not alpha:
+        return Photo(*colour.with_profile(pixels, image.info.get("icc_profile")))
+    picture = Image.fromarray(pixels)
+    picture.info = image.info
+    return Photo(*colour.to_srgb(picture))
 
 
-def _pages(image: ImageFile, name: str) -> list[Fact]:
+def _pages(image: ImageFile, name: str, several: bool) -> list[Fact]:
     """Says that there is more than the one picture, and refuses what is only a thumbnail.
 
     Raises:
@@ -111,7 +131,7 @@ def _pages(image: ImageFile, name: str) -> list[Fact]:
     tags = getattr(image, "tag_v2", {})
     if tags.get(_SUBFILE, 0) & 1 or _DNG_VERSION in tags:
         raise InputError("unsupported_format", "Raw camera files are not read: develop it first.")
-    if not getattr(image, "is_animated", False):
+    if not several:
         return []
     word = "image.pages" if name == "TIFF" else "image.animated"
     return [Fact(word, True, "Holds several pictures; only the first was examined.")]
