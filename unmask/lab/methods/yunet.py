@@ -78,7 +78,7 @@ class Config:
     collages: int = 4096
     held_out: int = 192
     box_weight: float = 5.0
-    points_weight: float = 10.0
+    points_weight: float = 40.0
     threshold: float = 0.7
     tiny_threshold: float = 0.8
     second_threshold: float = 0.85
