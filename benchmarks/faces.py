@@ -27,7 +27,7 @@ import torch
 import unmask.models
 from unmask.bench.metrics import interval
 from unmask.faces.find import Finder, working_scale
-from unmask.faces.landmarks import Landmarker
+from unmask.faces.landmarks import Landmarker, five
 from unmask.judge.bundle import resolve
 from unmask.lab.data import dev, library
 from unmask.lab.data.collage import Collages, Look
@@ -81,7 +81,8 @@ def main() -> None:
     scenes = empty(options.data, teachers)
     finds = on_photos(finder, teachers, labelled) + on_scenes(finder, scenes)
     finds += on_collages(finder, teachers, labelled, scenes, options.collages) + speed(finder)
-    spots = landmarks(landmarker, finder, labelled) + by_hand(finder, landmarker, options.data)
+    spots = landmarks(landmarker, finder, labelled)
+    spots += by_hand(finder, landmarker, teachers, options.data)
     command = f"benchmarks/faces.py --each {options.each} --collages {options.collages}"
     for name, results in (("face-finder", finds), ("face-landmarks", spots)):
         show(name, results)
@@ -303,22 +304,40 @@ HAND_SET = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10)
 AMONG_68 = (36, 39, 42, 45, 31, 35, 51, 48, 54, 57)
 
 
-def by_hand(finder: Finder, landmarker: Landmarker, root: Path, count: int = 300) -> Rows:
-    """Distance to the points set by hand in `landmarks11_pvt`, ours and the teacher's."""
+def by_hand(
+    finder: Finder, landmarker: Landmarker, teachers: Teachers, root: Path, count: int = 300
+) -> Rows:
+    """Distance to the points set by hand in `landmarks11_pvt`, ours and the teachers'."""
     tally, teacher = Tally(), PfldGhost()
     for path, true in hand_points(root, count):
         pixels = read(path)
-        faces = finder.find(pixels)[:1]
-        for face in faces:
+        for face in finder.find(pixels)[:1]:
             eyes = float(np.linalg.norm(true[0] - true[3]))
             mine, known = landmarker.locate(pixels, [face])[0], consensus(pixels, face, teacher)
             for name, points in (("ours", mine), ("teacher", known)):
                 if points is not None:
                     apart = points[list(AMONG_68)] - true[list(HAND_SET)]
                     tally.add(name, np.linalg.norm(apart, axis=1).mean() / eyes, path.name)
-    data = "landmarks11_pvt, ten points set by hand"
-    names = {"ours": "NME (inter-ocular)", "teacher": "NME (inter-ocular) of the teacher"}
-    return rows(tally, data, names)
+            four = np.stack([true[:2].mean(0), true[2:4].mean(0), true[8], true[9]])
+            theirs = teachers.first.find(pixels)
+            others = {
+                "five": None if mine is None else five(mine),
+                "finder": face.points,
+                "yunet": theirs[0].points if theirs else None,
+            }
+            for name, points in others.items():
+                if points is not None:
+                    apart = points[[0, 1, 3, 4]] - four
+                    tally.add(name, np.linalg.norm(apart, axis=1).mean() / eyes, path.name)
+    few = "eyes' middles and mouth corners (inter-ocular)"
+    names = {
+        "ours": "NME of ten points (inter-ocular)",
+        "teacher": "NME of ten points (inter-ocular), the teacher's",
+        "five": f"NME of {few}, from the 68",
+        "finder": f"NME of {few}, the finder's",
+        "yunet": f"NME of {few}, YuNet's",
+    }
+    return rows(tally, "landmarks11_pvt, points set by hand", names)
 
 
 def hand_points(root: Path, count: int) -> Iterator[tuple[Path, Array]]:
