@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from unmask.errors import InputError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _MOST_SCANS = 100
+# Decoding takes several times the memory of the pixels, so large photos wait for one another.
+_LARGE = 16_000_000
+_ONE_LARGE = threading.Lock()
 # Decoders of animations keep several pictures in memory.
 _ANIMATED = 0.25
 _ORIENTATION, _SUBFILE, _DNG_VERSION = 274, 254, 50706
@@ -49,7 +53,8 @@ def read_photo(data: bytes, name: str, limits: Limits) -> Photo:
         animated = several and name != "TIFF"
         check_pixels(*image.size, limits, share=_ANIMATED if animated else 1.0)
         facts = _pages(image, name, several)
-        found = _decoded(data, image, fast=name == "WebP" and not several)
+        with _ONE_LARGE if image.width * image.height > _LARGE else nullcontext():
+            found = _decoded(data, image, fast=name == "WebP" and not several)
         facts += found.facts + provenance.photo_facts(image)
         return Photo(colour.upright(found.pixels, image.getexif().get(_ORIENTATION, 1)), facts)
 
