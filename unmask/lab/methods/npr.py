@@ -19,8 +19,7 @@ What differs from the paper, and why:
 * It learns from pairs: both windows pass through the same rescaling and the same wear (blur, noise,
   JPEG, another rescaling) with the same dice, and the wear grows during training.
 
-Fails where strong compression or shrinking has removed the trace, on faces under half a window, and
-it says nothing about swaps and composites whose pixels were not generated.
+Fails where compression or shrinking removed the trace; says nothing about swaps and composites.
 """
 
 from __future__ import annotations
@@ -85,8 +84,11 @@ class Config:
         initial: ImageNet weights below the weights folder; empty for random ones.
         probe: Pairs on which the head is fitted before anything is trained.
         gan, diffusion, trace: Shares of the pairs.
-        resampled: Chance of an ordinary resampler, in pairs without a trace.
+        resampled: Chance of an ordinary resampler, for any window that is no trace.
         rescaled: Chance of a mild change of size.
+        smallest: Strongest shrinking, as a power of two.
+        matched: Whether the photo beside a trace is always resampled and diffusion faces and their
+            rivals are always shrunk; else the JPEG blocks that forging wipes out tell a little.
         sharpened: Chance of an unsharp mask.
         light, strength: Strongest wear at the start and at the end; every pair draws its own.
         ramp: Epochs until the wear is at its strongest.
@@ -107,6 +109,8 @@ class Config:
     trace: float = 0.38
     resampled: float = 0.3
     rescaled: float = 0.6
+    smallest: float = -1.0
+    matched: bool = True
     sharpened: float = 0.2
     light: float = 0.2
     strength: float = 0.7
@@ -353,23 +357,19 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return group[int(rng.integers(len(group)))]
 
     def _window(self, region: Region, kind: str, manipulated: bool, dice: int) -> Pixels:
-        """Cut, mirror, trace or resample, rescale, sharpen, wear: each with dice of its own.
-
-        The photo beside a trace is always resampled, else the trace would be known by the JPEG
-        blocks it has lost; diffusion faces and their rivals are always shrunk for that reason.
-        """
+        """Cut, mirror, trace or resample, rescale, sharpen, wear: each with dice of its own."""
         cutting, forging, wearing = (np.random.default_rng((dice, step)) for step in range(3))
         pixels, size, config = region.pixels, self.config.window, self.config
-        scale = 1.0
-        if kind == GENERATED[1] or cutting.random() < config.rescaled:
-            scale = 2 ** cutting.uniform(-1.0, -0.2 if kind == GENERATED[1] else 0.5)
+        shrunk, scale = config.matched and kind == GENERATED[1], 1.0
+        if shrunk or cutting.random() < config.rescaled:
+            scale = 2 ** cutting.uniform(config.smallest, -0.2 if shrunk else 0.5)
         side = min(math.ceil(size / scale), *pixels.shape[:2])
         top, left = (int(cutting.random() * (length - side + 1)) for length in pixels.shape[:2])
         window = pixels[top : top + side, left : left + side]
         window = np.ascontiguousarray(window[:, ::-1] if cutting.random() < 0.5 else window)
         if kind == TRACE and manipulated:
             window = upsample.trace(window, forging, self.stages)
-        elif kind == TRACE or forging.random() < config.resampled:
+        elif (config.matched and kind == TRACE) or forging.random() < config.resampled:
             window = upsample.plain(window, forging)
         if side != size:
             window = resized(window, (size, size), cutting)
