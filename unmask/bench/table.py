@@ -57,7 +57,7 @@ class Row:
 def rows(
     family: str, condition: str, items: Sequence[Item], scored: Sequence[Scored | None]
 ) -> list[Row]:
-    """One row per detector.
+    """One row per detector; none for a detector that refused every picture of either class.
 
     Args:
         family: Name for the table.
@@ -69,7 +69,11 @@ def rows(
     test = [(item, row) for item, row in made if item.split == "test"]
     baseline, how = _baseline(made)
     names = sorted({name for _, row in test for name in row.logits})
-    return [_row(family, condition, name, test, baseline, how) for name in names]
+    return [
+        _row(family, condition, name, test, baseline, how)
+        for name in names
+        if {item.label for item, row in test if row.logits[name] is not None} == {0, 1}
+    ]
 
 
 def markdown(table: Sequence[Row]) -> str:
