@@ -149,6 +149,7 @@ def test_empty_and_unknown_files(saved: Callable[..., Path]) -> None:
 def test_bytes_are_limited(saved: Callable[..., Path], drawn: Callable) -> None:
     path = saved("a.jpg", drawn(), "JPEG")
     assert code(path, photo_bytes=path.stat().st_size - 1) == "too_many_bytes"
+    assert code(path, bytes=path.stat().st_size - 1) == "too_many_bytes"
 
 
 def test_a_failed_opening_leaves_no_file_open(

@@ -12,8 +12,8 @@ class Limits:
     """Bounds that keep one hostile or broken file from taking the machine.
 
     Attributes:
-        bytes: Largest video file.
-        photo_bytes: Largest photo file; a photo is held in memory while it is read.
+        bytes: Largest file.
+        photo_bytes: Largest photo; it is held in memory while it is read.
         pixels: Most pixels of a photo or of one video frame, as its header declares them; by
             default those of the phones with the largest photos.
         seconds: Longest video.

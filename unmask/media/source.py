@@ -140,7 +140,7 @@ def _photo(file: BinaryIO, address: str, found: Format, size: int, limits: Limit
     from unmask.media import credentials
     from unmask.media.photo import read_photo
 
-    _check_size(size, limits.photo_bytes)
+    _check_size(size, min(limits.bytes, limits.photo_bytes))
     data = file.read(size)
     digest = hashlib.sha256(data).hexdigest()
     photo = read_photo(data, found.name, limits)
