@@ -58,7 +58,8 @@ def frames(
     finally:
         cursor.close()
     if not given:
-        raise InputError("no_frames", f"No frame of this {name} can be decoded.")
+        codec = index.codec or "unknown"
+        raise InputError("no_frames", f"No frame of this {name} can be decoded (codec {codec}).")
 
 
 class _Cursor:
