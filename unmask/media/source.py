@@ -80,11 +80,9 @@ def open_media(
         InputError: With one of its codes, except that a video's frames may still prove broken.
 
     Example:
-        >>> try:
-        ...     open_media("missing.jpg")
-        ... except InputError as error:
-        ...     print(error.code)
-        not_found
+        >>> open_media("missing.jpg")
+        Traceback (most recent call last):
+        unmask.errors.InputError: There is no such file. [not_found]
     """
     limits, sampling = limits or Limits(), sampling or Sampling()
     address = os.fspath(path)
