@@ -72,10 +72,10 @@ def measure(options: argparse.Namespace, work: Path) -> list[Row]:
 
 
 def check_worker() -> Callable[[list[str]], Any]:
-    import unmask
-    from unmask.media import Sampling
+    from unmask import Examiner, Sampling
 
-    return lambda paths: unmask.check(paths, sampling=Sampling(frames=None), threads=2)
+    examiner = Examiner(sampling=Sampling(frames=None), threads=2)
+    return lambda paths: list(examiner.stream(paths))
 
 
 def decode_worker() -> Callable[[list[str]], Any]:
@@ -136,8 +136,10 @@ class Worker:
 
     def __init__(self, python: str, kind: str) -> None:
         command = [python, __file__, "--worker", kind]
+        # As the command line sets it for itself.
+        quiet = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=quiet
         )
         self._line()
 
