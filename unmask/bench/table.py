@@ -72,7 +72,7 @@ def rows(
     return [
         _row(family, condition, name, test, baseline, how)
         for name in names
-        if {item.label for item, row in test if row.logits[name] is not None} == {0, 1}
+        if {item.label for item, row in test if row.logits.get(name) is not None} == {0, 1}
     ]
 
 
@@ -104,7 +104,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def _row(family: str, condition: str, name: str, test: Pairs, baseline: Floats, how: str) -> Row:
-    judged = [(i, item, row) for i, (item, row) in enumerate(test) if row.logits[name] is not None]
+    judged = [
+        (i, item, row) for i, (item, row) in enumerate(test) if row.logits.get(name) is not None
+    ]
     labels = np.array([item.label for _, item, _ in judged])
     units = [item.unit for _, item, _ in judged]
     scores = np.array([row.logits[name] for _, _, row in judged], np.float64)

@@ -63,7 +63,7 @@ def write_onnx(graph: nn.Module, path: Path, size: tuple[int, int], outputs: lis
     example = torch.zeros(2, 3, *size)
     axes = {0: "n", 2: "height", 3: "width"}
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")  # its remarks on folding and tracing; `compare` decides
         torch.onnx.export(
             graph,
             (example,),

@@ -21,7 +21,7 @@ UNSEEN_SETS = frozenset(
     {
         "ciplab_photoshop",
         "swap_timit_norm",
-        "deepfake_videos",
+        "ffpp_c23",
         "morph_train_3dsk",
         "real_amfd",
         "portrait_seg_pvt",

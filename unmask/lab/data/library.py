@@ -23,7 +23,7 @@ from unmask.lab.matching import BLIND, FACE
 from unmask.types import Face, Pixels
 
 Array = npt.NDArray[Any]
-KEPT_BACK = dev.UNSEEN_SETS | {"landmarks11_pvt", "ffpp_c23"}
+KEPT_BACK = dev.UNSEEN_SETS | {"landmarks11_pvt"}
 """Sets of faces that no collage for training holds."""
 
 

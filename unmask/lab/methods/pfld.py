@@ -141,11 +141,13 @@ class Landmarks(Method):
     config: Config
 
     def network(self) -> Network:
-        """A network with Face Mesh's weights, or a random one."""
-        network = Network()
+        return Network()
+
+    def initialise(self, network: nn.Module, data: Data) -> None:
+        """Start from the teacher's weights where the configuration says so."""
         if self.config.start:
+            assert isinstance(network, Network)
             start(network)
-        return network
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         """Faces of the development set; train and validation share no person."""

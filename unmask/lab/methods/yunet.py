@@ -228,11 +228,13 @@ class Finder(Method):
         self._teacher: Network | None = None
 
     def network(self) -> Network:
-        """A network with the teacher's weights, or a random one."""
-        network = Network()
+        return Network()
+
+    def initialise(self, network: nn.Module, data: Data) -> None:
+        """Start from the teacher's weights where the configuration says so."""
         if self.config.start:
+            assert isinstance(network, Network)
             start(network)
-        return network
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         """Collages of the development faces; train and validation share no person."""
