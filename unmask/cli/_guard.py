@@ -32,7 +32,6 @@ def told(error: BaseException) -> int:
         _drop_stdout()
         return UNREAD
     if isinstance(error, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
         return INTERRUPTED
     if isinstance(error, UnmaskError | OSError):
         print(f"error: {safe(str(error))}", file=sys.stderr)
@@ -64,6 +63,8 @@ def stop_on_interrupt() -> None:
     """Let Ctrl-C end the command even while another thread is deep in a long video."""
 
     def stop(*_: object) -> None:
+        # Not print: the interrupt may have come in the middle of another one.
+        os.write(2, b"interrupted\n")
         late = threading.Timer(GRACE, _leave)
         late.daemon = True
         late.start()
@@ -76,5 +77,5 @@ def stop_on_interrupt() -> None:
 def _leave() -> None:
     """End at once; whatever hid the cursor had no time to show it again."""
     if sys.stderr.isatty():
-        os.write(sys.stderr.fileno(), b"\x1b[?25h")
+        os.write(2, b"\x1b[?25h")
     os._exit(INTERRUPTED)
