@@ -140,7 +140,8 @@ def _baseline(made: Pairs) -> tuple[Floats, str]:
     # A source that nothing was trained on: let the baseline learn from four fifths of it.
     labels, groups = [i.label for i, _ in test], [i.unit for i, _ in test]
     scores = np.full(len(test), 0.5)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    parts = min(FOLDS, len(set(groups)))
+    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=0)
     for fit, held in folds.split(features, labels, groups):
         chosen = [labels[i] for i in fit]
         if len(set(chosen)) == 2:
