@@ -38,7 +38,7 @@ the detector never saw and the baseline therefore knows better).
 
 def main() -> None:
     options = _options()
-    names = options.detectors or _detectors()
+    names = options.detectors or list(bundle.embedded_detectors())
     examiner = Examiner(names)
     cache = Cache(options.out / "scores.json", examiner.version)
     samples = dev.samples(options.data)
@@ -66,10 +66,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=400, help="pictures a class and split")
     parser.add_argument("--cards", action="store_true", help="note the figures on the cards")
     return parser.parse_args()
-
-
-def _detectors() -> list[str]:
-    return [name for name in bundle.embedded() if bundle.resolve(name).card.detects]
 
 
 def _limited(items: list[Item], limit: int) -> list[Item]:

@@ -194,14 +194,13 @@ def on_collages(
     for number in range(count):
         item = {name: value.numpy() for name, value in collages[number].items()}
         pixels = np.ascontiguousarray(item["image"].transpose(1, 2, 0))
-        true, kind = item["boxes"], item["kind"]
         known = [f for f in teachers.first.find(pixels) if f.confidence >= SURE]
-        hits = match(boxes_of(known), true[kind == FACE])
+        hits = match(boxes_of(known), item["boxes"][item["kind"] == FACE])
         known = [f for f, hit in zip(known, hits, strict=True) if hit >= 0]
         found = sorted(finder.find(pixels), key=lambda f: -f.confidence)
         compare(tally, "collages", str(number), found, known)
         for name, faces in (("ours", found), ("yunet", known)):
-            against_truth(tally, name, str(number), boxes_of(faces), true, kind)
+            against_truth(tally, name, str(number), faces, item)
     data = "collages of kept-back faces and scenes, 640 px"
     names = {
         "recall": "recall of the true faces that YuNet finds, 40 px and more",
@@ -209,22 +208,29 @@ def on_collages(
         "yunet": "recall of all faces, 40 px and more, by YuNet",
         "precision-ours": "precision",
     }
-    whole = [row for row in rows(tally, data, names) if "family" not in row]
-    return whole + [
-        r
-        for r in rows(tally, data, {"points": "points' distance to YuNet's"}, np.median)
-        if "family" not in r
-    ]
+    medians = {
+        "points": "points' distance to YuNet's",
+        "centre": "points' centre to YuNet's",
+        "true-ours": "points' distance to the laid face's",
+        "true-yunet": "points' distance to the laid face's, by YuNet",
+    }
+    found_rows = rows(tally, data, names) + rows(tally, data, medians, np.median)
+    return [row for row in found_rows if "family" not in row]
 
 
 def against_truth(
-    tally: Tally, name: str, unit: str, boxes: Array, true: Array, kind: Array
+    tally: Tally, name: str, unit: str, found: Sequence[Face], item: dict[str, Array]
 ) -> None:
-    """Enter recall by the faces that were laid, and precision of what was found."""
+    """Enter recall by the faces that were laid, precision of what was found, and its points."""
+    true, kind, boxes = item["boxes"], item["kind"], boxes_of(found)
     large = (kind == FACE) & (sides(true) >= LEAST)
-    taken = set(match(boxes, true[large]).tolist())
+    taken = match(boxes, true[large]) if len(boxes) else np.zeros(0, int)
     for number in range(int(large.sum())):
         tally.add(name, number in taken, unit)
+    for face, hit in zip(found, taken, strict=True):
+        if hit >= 0:
+            laid = item["points"][large][hit].reshape(5, 2)
+            tally.add(f"true-{name}", points_error(face.points, laid), unit)
     right = (match(boxes, true[kind > 0], 0.3) >= 0) if len(boxes) else []
     for hit in right:
         tally.add(f"precision-{name}", hit, unit)

@@ -24,7 +24,7 @@ from unmask.faces.find import Finder
 from unmask.faces.track import Tracker
 from unmask.judge import points
 from unmask.judge.abstain import usable
-from unmask.judge.bundle import Bundle, embedded, installed, resolve
+from unmask.judge.bundle import Bundle, embedded, embedded_detectors, installed, resolve
 from unmask.judge.fuse import fitted_for
 from unmask.judge.runtime import CPU, Detector
 from unmask.judge.weigh import Judged, Opinion, Weigher
@@ -106,12 +106,13 @@ class Examiner:
         threads: int | None = None,
     ) -> None:
         rate = points.parse(at)
-        bundles = [resolve(name) for name in detectors or _embedded_detectors()]
-        cards = [bundle.card for bundle in bundles]
+        with ThreadPoolExecutor() as pool:  # opening a network is most of a cold start
+            opened = pool.submit(lambda: load_finder(resolve(finder or "face-finder")))
+            self._detectors = list(pool.map(_opened, detectors or embedded_detectors()))
+            self._finder = opened.result()
+        cards = [detector.card for detector in self._detectors]
         self._fusion = fitted_for(cards)
         self._threshold = points.fused_threshold(cards, rate, self._fusion)
-        self._finder = load_finder(resolve(finder or "face-finder"))
-        self._detectors = [Detector(bundle) for bundle in bundles]
         self._limits, self._sampling = limits or Limits(), sampling or Sampling()
         self._threads = threads or os.cpu_count() or 1
         self.run = Run(
@@ -215,8 +216,8 @@ def load_finder(bundle: Bundle) -> FindsFaces:
     return Finder(bundle)
 
 
-def _embedded_detectors() -> list[str]:
-    return [name for name in embedded() if resolve(name).card.detects]
+def _opened(name: str) -> Detector:
+    return Detector(resolve(name))
 
 
 def _ahead(frames: Iterator[Frame]) -> Iterator[Frame]:

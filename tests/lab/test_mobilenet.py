@@ -8,7 +8,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from unmask.lab.networks.mobilenet import MobileNetV2, Unit, load_quantised, restore_batch_norm
+from unmask.lab.networks.mobilenet import (
+    Convolution,
+    MobileNetV2,
+    Unit,
+    load_quantised,
+    restore_batch_norm,
+)
 
 
 def quantised(path: Path) -> dict[str, torch.Tensor]:
@@ -59,3 +65,16 @@ def test_it_can_be_cut() -> None:
     network = MobileNetV2(stages=3, top=False)
     assert network(torch.zeros(1, 3, 64, 64)).shape == (1, network.channels, 8, 8)
     assert network.channels == 32
+
+
+def test_halving_has_the_gradients_of_the_plain_convolution() -> None:
+    torch.manual_seed(4)
+    plain = nn.Conv2d(6, 6, 3, 2, groups=6, bias=False).double()
+    ours = Convolution(6, 6, 3, 2, groups=6, bias=False).double()
+    ours.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 6, 17, 33, dtype=torch.double, requires_grad=True)
+    gradient = torch.randn(2, 6, 8, 16, dtype=torch.double)
+    found = torch.autograd.grad(ours.train()(x), [x, ours.weight], gradient)
+    wanted = torch.autograd.grad(plain(x), [x, plain.weight], gradient)
+    for mine, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(mine, theirs)

@@ -1,4 +1,4 @@
-"""The two heads, the masked losses and the pairs of the SBI method."""
+"""The masked loss, the pairs and the views of the SBI method."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unmask.faces.align import cut
 from unmask.lab.data.dev import Sample
 from unmask.lab.data.faces import Record, cut_region
 from unmask.lab.methods import sbi
-from unmask.lab.methods.sbi import IGNORE, Config, Held, Pairs, SelfBlended, View, either
+from unmask.lab.methods.sbi import IGNORE, Config, Held, Pairs, SelfBlended, View
 from unmask.types import Face
 
 FACE = Face(
@@ -35,9 +35,6 @@ class Cache:
             ("utkface_crop", 0),
             (sbi.SWAPS, 0),
             (sbi.SWAPS, 1),
-            (sbi.GENERATED, 0),
-            (sbi.GENERATED, 1),
-            (sbi.FOREIGN, 1),
         ]:
             pixels = rng.integers(0, 256, (200, 200, 3)).astype(np.uint8)
             sample = Sample(Path(f"{name}{label}"), label, "f", name, name, split, "CC0")
@@ -59,14 +56,6 @@ def pairs() -> Pairs:
     return Pairs(Cache("train"), "train", config, SelfBlended(config).recipe(), 3)
 
 
-def test_either_is_one_minus_both_wrong() -> None:
-    a, b = torch.randn(200) * 3, torch.randn(200) * 3
-    p, q = a.double().sigmoid(), b.double().sigmoid()
-    expected = torch.logit(1 - (1 - p) * (1 - q))
-    torch.testing.assert_close(either(a.double(), b.double()), expected)
-    assert torch.isfinite(either(torch.tensor([80.0]), torch.tensor([-80.0]))).all()
-
-
 def test_unknown_labels_carry_no_gradient() -> None:
     logits = torch.randn(4, 2, requires_grad=True)
     labels = torch.tensor([[1.0, IGNORE], [IGNORE, 0.0], [IGNORE, IGNORE], [0.0, 1.0]])
@@ -83,32 +72,32 @@ def test_pairs_are_repeatable_and_change_with_the_epoch(pairs: Pairs) -> None:
     assert not torch.equal(first["image"], pairs[7]["image"])
 
 
-def test_labels_fit_their_pair(pairs: Pairs) -> None:
+def test_only_of_a_blend_it_is_known_what_was_replaced(pairs: Pairs) -> None:
     kinds = set()
     for index in range(40):
         item = pairs[index]
         assert item["image"].shape == (2, 3, 128, 128)
-        assert item["heads"][0].tolist() == [0.0, 0.0]
-        blend, generator = item["heads"][1].tolist()
-        assert {blend, generator} == {1.0, IGNORE}
-        known = bool((item["cells"][1] != IGNORE).all())
-        kinds.add((blend, generator, known))
+        assert item["label"].tolist() == [0, 1]
         assert (item["cells"][0] == 0).all()
-    assert (1.0, IGNORE, True) in kinds
-    assert (IGNORE, 1.0, False) in kinds
-    assert (1.0, IGNORE, False) in kinds
+        known = item["cells"][1] != IGNORE
+        assert known.all() or not known.any()
+        kinds.add(bool(known.all()))
+    assert kinds == {True, False}
 
 
-def test_later_epochs_shift_shares_and_leave_tight_crops_alone(pairs: Pairs) -> None:
-    assert pairs.faces.tight
-    early = pairs.shares
-    pairs.set_epoch(pairs.config.turn)
-    assert not pairs.faces.tight
-    assert pairs.shares[0] > early[0]
+def test_the_wear_grows_to_what_the_settings_say(pairs: Pairs) -> None:
+    config = pairs.config
+    assert pairs.wear == config.light
+    pairs.set_epoch(config.ramp // 2)
+    assert config.light < pairs.wear < config.wear
+    pairs.set_epoch(10 * config.ramp)
+    assert pairs.wear == config.wear
+
+
+def test_tight_crops_are_never_blended(pairs: Pairs) -> None:
     rng = np.random.default_rng(0)
     blended = {pairs.faces.to_blend(rng).sample.set for _ in range(60)}
-    assert not blended & sbi.TIGHT
-    assert "lfw_deepfunneled" in blended
+    assert blended == {"lfw_deepfunneled", sbi.SWAPS}
 
 
 def test_a_mirrored_view_mirrors_crop_and_mask() -> None:
@@ -129,8 +118,8 @@ def test_validation_pairs_stay_the_same_and_name_their_group() -> None:
     held = Held(Cache("val"), SelfBlended(Config()).recipe(), 3)
     assert torch.equal(held[10]["image"], held[10]["image"])
     groups = {(int(item["label"]), item["group"]) for item in (held[i] for i in range(24))}
-    assert all(group < 3 for label, group in groups if label)
-    assert all(group >= 3 for label, group in groups if not label)
+    assert all(group < 2 for label, group in groups if label)
+    assert all(group >= 2 for label, group in groups if not label)
 
 
 def test_a_kept_region_holds_the_face_at_its_new_place() -> None:

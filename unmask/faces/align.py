@@ -155,6 +155,23 @@ def warp(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Crop:
     return Crop(np.asarray(small, np.uint8), matrix, _outside(matrix, size, pixels.shape[:2]))
 
 
+def shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Shrink a whole picture; blocks are averaged first, as in `warp`, and the rest interpolated.
+
+    Args:
+        pixels: Shape (height, width, 3).
+        size: Width and height, neither larger than the picture's.
+
+    Example:
+        >>> shrunk(np.zeros((30, 50, 3), np.uint8), (20, 11)).shape
+        (11, 20, 3)
+    """
+    height, width = pixels.shape[:2]
+    block = 1 << int(math.log2(min(width / size[0], height / size[1])))
+    whole = pixels[: height // block * block, : width // block * block]
+    return np.asarray(cv2.resize(_halved(whole, block), size), np.uint8)
+
+
 def inverse(matrix: Matrix) -> Matrix:
     """Return the transform from crop coordinates back to frame coordinates, shape (2, 3)."""
     back = np.linalg.inv(matrix[:, :2])

@@ -8,7 +8,9 @@ and finer if it was shrunk; a face must then convince with a higher confidence.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import cv2
@@ -24,6 +26,10 @@ from unmask.types import Face, Pixels
 Floats = npt.NDArray[np.float32]
 Found = tuple[Floats, Floats, Floats]
 """Boxes (k, 4), confidences (k,) and points (k, 5, 2), in pixels."""
+
+_LARGE = 1_500_000
+_ONE_LARGE = threading.Lock()
+"""The network takes 80 bytes a pixel: looks at more pixels than this take turns."""
 
 STRIDES = (8, 16, 32)
 LONG_SIDE = 640
@@ -138,7 +144,8 @@ class Finder:
     def _look(self, pixels: Pixels, scale: float, threshold: float) -> Found:
         """Faces seen at one scale, overlapping ones included."""
         small, shrink = resized(pixels, scale)
-        answer = self._model.run(padded(small)[None])
+        with _ONE_LARGE if small.size > 3 * _LARGE else nullcontext():
+            answer = self._model.run(padded(small)[None])
         size = (-(-small.shape[0] // 32) * 32, -(-small.shape[1] // 32) * 32)
         boxes, scores, points = decode(answer["evidence"][0], answer["offsets"][0], size, threshold)
         return boxes / np.concatenate([shrink, shrink]), scores, points / shrink
@@ -198,9 +205,9 @@ def resized(pixels: Pixels, scale: float) -> tuple[Pixels, Floats]:
     shrink = np.array([width / pixels.shape[1], height / pixels.shape[0]], np.float32)
     if (height, width) == pixels.shape[:2]:
         return pixels, shrink
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(pixels, (width, height), interpolation=how)
-    return np.asarray(small, np.uint8), shrink
+    if scale < 1:
+        return align.shrunk(pixels, (width, height)), shrink
+    return np.asarray(cv2.resize(pixels, (width, height)), np.uint8), shrink
 
 
 def padded(pixels: Pixels, side: int = 0) -> Pixels:

@@ -29,6 +29,7 @@ __all__ = [
     "ModelFile",
     "OperatingPoint",
     "embedded",
+    "embedded_detectors",
     "home",
     "import_folder",
     "installed",
@@ -148,6 +149,12 @@ def resolve(name_or_path: str | Path) -> Bundle:
 def embedded() -> tuple[str, ...]:
     """Return the names of the bundles that come with the package, sorted."""
     return _names(_embedded_home())
+
+
+def embedded_detectors() -> tuple[str, ...]:
+    """Return the names of those that judge, sorted; their cards are read, no network is touched."""
+    place = _embedded_home()
+    return tuple(n for n in embedded() if cards.parse(_card_bytes(place / n)).detects)
 
 
 def installed() -> tuple[str, ...]:

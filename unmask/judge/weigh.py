@@ -23,7 +23,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from unmask.faces.align import cut
+from unmask.faces.align import cut, shrunk
 from unmask.judge.abstain import REASONS, Doubt, Level, of_crops, of_face, of_media, usable
 from unmask.judge.card import CropRecipe
 from unmask.judge.fuse import NAIVE, Fusion, fuse
@@ -253,6 +253,4 @@ def _small(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
     scale = min(1.0, PREVIEW_SIDE / max(height, width))
     size = max(1, round(scale * width)), max(1, round(scale * height))
-    if scale == 1.0:
-        return pixels.copy()
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return pixels.copy() if scale == 1.0 else shrunk(pixels, size)

@@ -76,7 +76,7 @@ class Regions(Sequence[Region]):
             _fill(self.folder, samples, finder or Finder(resolve("face-finder")))
         self.rows = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
         self.samples = samples
-        self.blob = np.memmap(self.folder / "pixels.bin", np.uint8, "r")
+        self.blob = np.fromfile(self.folder / "pixels.bin", np.uint8)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -9,10 +9,14 @@ What differs from the paper, and why:
 
 * The block's mean is subtracted, at blocks of 2 and of 4 pixels, and every 4x4 block is folded into
   channels, so that the relations inside a block stand side by side at a sixteenth of the cost.
-* Beside this residual branch stands most of an ImageNet MobileNetV2 that sees the pixels
-  themselves. Most generated faces in circulation were shrunk after they were made, and then only
-  texture is left of the trace: mean and spread of every stage are read. The head is fitted to the
-  untrained trunk before the trunk learns; its first stages never do, which halves the cost.
+* Beside this residual branch stand the first stages of an ImageNet MobileNetV2 that sees the pixels
+  themselves: most generated faces in circulation were shrunk after they were made, and then only
+  texture is left of the trace.
+* Every cell of 16 pixels is judged and trained by itself, and a window is the mean of its cells
+  (Lucy Chai, David Bau, Ser-Nam Lim and Phillip Isola, "What Makes Fake Images Detectable?
+  Understanding Properties that Generalize", ECCV 2020, arXiv 2008.10588). On 700 faces a network
+  with one answer a face learnt the faces by heart; one with an answer a cell did not (AUC on
+  StyleGAN faces kept back from training: 0.87 and 0.90 at equal steps).
 * Besides two families of generators it learns from `unmask.lab.forge.upsample`: photos sent through
   random up-sampling layers, since nobody can collect the generators of tomorrow. The same photos
   also go through ordinary resamplers and count as genuine, so that mere enlarging is no evidence.
@@ -47,13 +51,7 @@ from unmask.lab.data.native import Region, Regions
 from unmask.lab.forge import upsample
 from unmask.lab.forge.degrade import Degrade
 from unmask.lab.method import Batch, Data, Method
-from unmask.lab.networks.mobilenet import (
-    STAGES,
-    MobileNetV2,
-    load_quantised,
-    restore_batch_norm,
-)
-from unmask.lab.networks.probe import fit_linear
+from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
 from unmask.types import Pixels
 
 CARD = {
@@ -78,11 +76,9 @@ class Config:
         window: Side of a window in pixels.
         windows: Windows a face, at most; their logits are averaged.
         margin: Reach of the windows in face boxes.
-        stages: Stages of the trunk that are kept, 1 to 7.
-        frozen: Of these, how many keep their first weights, together with the stem.
+        stages: Stages of the trunk that are kept, 4 or 5: those that end at 16 pixels a cell.
         residual: Width of the residual branch.
         initial: ImageNet weights below the weights folder; empty for random ones.
-        probe: Pairs on which the head is fitted before anything is trained.
         gan, diffusion, trace: Shares of the pairs.
         resampled: Chance of an ordinary resampler, for any window that is no trace.
         rescaled: Chance of a mild change of size.
@@ -99,11 +95,9 @@ class Config:
     window: int = 128
     windows: int = 2
     margin: float = 1.2
-    stages: int = 6
-    frozen: int = 2
+    stages: int = 5
     residual: int = 32
     initial: str = "mobilenet_tflite/mobilenet_v2_tf2_int8_perchannel.safetensors"
-    probe: int = 1500
     gan: float = 0.5
     diffusion: float = 0.12
     trace: float = 0.38
@@ -145,81 +139,20 @@ class Residual(nn.Module):
 
 
 class Network(nn.Module):
-    """A linear reading of every trunk stage's mean and spread, and of the residual branch's mean.
-
-    Attributes:
-        shift: Mean of the trunk's readings over genuine and manipulated windows, shape (k,).
-        scale: One over their standard deviation.
-    """
-
-    shift: Tensor
-    scale: Tensor
+    """A logit for every cell of 16 pixels, from the trunk and the residual branch side by side."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.trunk = MobileNetV2(config.stages, top=False)
         self.residual = Residual(config.residual)
-        readings = 2 * sum(outputs for _, outputs, _, _ in STAGES[: config.stages])
-        self.register_buffer("shift", torch.zeros(readings))
-        self.register_buffer("scale", torch.ones(readings))
-        self.drop = nn.Dropout(0.2)
-        self.texture = nn.Linear(readings, 1)
-        self.relations = nn.Linear(self.residual.channels, 1)
-        self.frozen = config.frozen
-        for module in self._fixed():
-            module.requires_grad_(False)
-
-    def _fixed(self) -> list[nn.Module]:
-        return [self.trunk.stem, *self.trunk.stages[: self.frozen]] if self.frozen else []
-
-    def train(self, mode: bool = True) -> Network:
-        """Keeps the normalisation of the fixed stages as it is, too."""
-        super().train(mode)
-        for module in self._fixed():
-            module.eval()
-        return self
-
-    def readings(self, x: Tensor) -> Tensor:
-        """Shape (n, 3, h, w), colours -1..1, to (n, k): mean and spread of every stage."""
-        parts = []
-        for stage in self.trunk.features(x):
-            features = stage.float()
-            mean = features.mean((2, 3), keepdim=True)
-            spread = ((features - mean).square().mean((2, 3)) + 1e-5).sqrt()
-            parts += [mean.flatten(1), spread]
-        return (torch.cat(parts, 1) - self.shift) * self.scale
+        self.drop = nn.Dropout2d(0.2)
+        self.cells = nn.Conv2d(self.trunk.channels + self.residual.channels, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (n, 3, h, w), colours -1..1, to (n,)."""
-        relations = self.residual(x).float().mean((2, 3))
-        out: Tensor = self.texture(self.drop(self.readings(x))) + self.relations(relations)
+        """Shape (n, 3, h, w), colours -1..1, to (n, h/16, w/16)."""
+        both = torch.cat([self.trunk(x), self.residual(x)], 1)
+        out: Tensor = self.cells(self.drop(both))
         return out[:, 0]
-
-
-@torch.no_grad()
-def fit_head(network: Network, windows: Tensor, label: Tensor, penalty: float = 1e-2) -> None:
-    """Read the untrained trunk as well as a linear head can; the residual branch starts at nought.
-
-    Training the whole network behind a random head would first spoil what the trunk knows.
-
-    Args:
-        network: Its trunk has its first weights.
-        windows: Shape (n, h, w, 3), uint8.
-        label: Shape (n,), 1 manipulated.
-        penalty: Of the squared weights, a sample.
-    """
-    network.eval()
-    parts = [windows[start : start + 32] for start in range(0, len(windows), 32)]
-    rows = torch.cat([network.readings(prepared(part)) for part in parts])
-    network.shift.copy_(rows.mean(0))
-    network.scale.copy_(1 / rows.std(0).clamp(min=1e-3))
-    rows = (rows - network.shift) * network.scale
-    weight, bias = fit_linear(rows, label, penalty)
-    network.texture.weight.copy_(weight[None])
-    network.texture.bias.copy_(bias)
-    network.relations.weight.zero_()
-    network.relations.bias.zero_()
-    network.train()
 
 
 class NeighbouringPixels(Method):
@@ -233,11 +166,9 @@ class NeighbouringPixels(Method):
     def initialise(self, network: nn.Module, data: Data) -> None:
         assert isinstance(network, Network)
         if self.config.initial:
-            some = [data.train[index] for index in range(self.config.probe)]
-            windows = torch.cat([pair["image"] for pair in some])
+            some = torch.cat([data.train[index]["image"] for index in range(32)])
             biases = load_quantised(network.trunk, weights.find(self.config.initial))
-            restore_batch_norm(network.trunk, biases, prepared(windows[:64]))
-            fit_head(network, windows, torch.cat([pair["label"] for pair in some]))
+            restore_batch_norm(network.trunk, biases, prepared(some))
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         chosen = [s for s in dev.samples(root) if learnable(s)]
@@ -245,13 +176,13 @@ class NeighbouringPixels(Method):
             list(Regions([s for s in chosen if s.split == split], cache))
             for split in ("train", "val")
         )
-        recipe = CropRecipe(**self.crop() | {"min_face": 0})
+        recipe = CropRecipe(**self.crop() | {"min_face": 0, "max_face": 0})
         return Data(Pairs(train, self.config, seed), Held(val, recipe, seed))
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        label = batch["label"].flatten(0, 1) * 0.95 + 0.025
-        logit = network(prepared(batch["image"].flatten(0, 1))).float()
-        return {"loss": F.binary_cross_entropy_with_logits(logit, label)}
+        cells = network(prepared(batch["image"].flatten(0, 1))).float()
+        label = batch["label"].flatten(0, 1)[:, None, None] * 0.95 + 0.025
+        return {"loss": F.binary_cross_entropy_with_logits(cells, label.expand_as(cells))}
 
     def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         found = collect(network, batches)
@@ -295,7 +226,7 @@ class NeighbouringPixels(Method):
 
 class _Deployed(nn.Sequential):
     def forward(self, image: Tensor) -> tuple[Tensor]:
-        return (self[0](image),)
+        return (self[0](image).mean((1, 2)),)
 
 
 def prepared(pixels: Tensor) -> Tensor:
@@ -392,7 +323,8 @@ def collect(network: nn.Module, batches: Iterable[Batch]) -> Found:
     columns: dict[str, list[Any]] = {name: [] for name in Found.__dataclass_fields__}
     for batch in batches:
         faces, windows = batch["image"].shape[:2]
-        logit = network(prepared(batch["image"].flatten(0, 1))).float()
+        cells = network(prepared(batch["image"].flatten(0, 1))).float()
+        logit = cells.mean((1, 2))
         columns["logit"] += logit.view(faces, windows).mean(1).tolist()
         columns["label"] += batch["label"].tolist()
         for name in ("family", "set", "condition"):

@@ -1,4 +1,4 @@
-"""Face forgery from self-blended images, with a second head for faces that were never photographed.
+"""Face forgery from self-blended images.
 
 Looks for the meeting of two pictures: an edge around a face or a feature, colours and sharpness
 that differ on its sides. Kaede Shiohara and Toshihiko Yamasaki, "Detecting Deepfakes with
@@ -8,21 +8,21 @@ What differs from the paper, and why:
 
 * MobileNetV2 at 128 pixels instead of EfficientNet-B4 at 380: it has to run beside the decoding of
   a photo on an ordinary processor.
-* Two heads on one trunk. Blends and generators teach different things (a single head that learns
-  both learns each of them worse), so each head sees only the pairs that concern it, and what
-  leaves is the probability that either is right: 1 - (1 - p)(1 - q).
+* A share of real face swaps beside the self-blends.
 * A map of 16x16 cells is trained against the mask of the blend. It is the heat map, and its
   strongest cells take part in the decision, because a blended mouth is a small part of a face.
 * Every item is a pair of the same source, worn by the same chain with the same dice; the wear
   grows during training, since a network that meets heavy wear first learns slowly.
+* Generated faces are left to `npr`: a network that learns both questions answers each of them
+  worse, with one head or with two.
 
-Fails on faces that were replaced whole together with the picture around them, on generators whose
-traces compression has removed, and below about 50 pixels of face.
+Fails on faces that were generated whole, whose picture holds no edge, and below about 50 pixels of
+face.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,39 +69,26 @@ class Config:
         margin: Side of the crop in face sides.
         initial: ImageNet weights below the weights folder; empty for random ones.
         pairs: Pairs an epoch.
-        ramp: Epochs over which the wear grows from `light` to full.
-        light: Wear at the start.
-        calm: Epoch from which every pair draws its own wear from nothing to `mild` instead: full
-            wear on every picture hides blends that ordinary files still show.
-        mild: Strongest wear from then on.
-        blend, swap, generator, foreign: Shares of pairs: self-blends; swaps against genuine frames
-            of the same set; generated faces against photos of the same set; generated faces that
-            have no genuine counterpart, against photos of any set under full wear.
-        turn: Epoch from which `later` replaces the four shares, and photos cropped so tightly that
-            a blend has no surroundings are no longer blended.
-        later: Shares from then on: blends need the most looking at, swaps are soon learnt.
-        dropout: Before the heads.
+        light, wear: Strongest wear at the start and at the end; every pair draws its own, because
+            full wear on every picture hides blends that ordinary files still show.
+        ramp: Epochs until the wear is at its strongest.
+        swap: Share of swaps against genuine frames of the same set; the rest are self-blends.
+        dropout: Before the head.
     """
 
     size: int = 128
     margin: float = 1.3
     initial: str = "mobilenet_tflite/mobilenet_v2_tf2_int8_perchannel.safetensors"
     pairs: int = 6144
-    ramp: int = 8
     light: float = 0.2
-    calm: int = 9
-    mild: float = 0.6
-    blend: float = 0.5
-    swap: float = 0.22
-    generator: float = 0.2
-    foreign: float = 0.08
-    turn: int = 4
-    later: tuple[float, float, float, float] = (0.66, 0.12, 0.16, 0.06)
+    wear: float = 0.6
+    ramp: int = 8
+    swap: float = 0.15
     dropout: float = 0.2
 
 
 class Network(nn.Module):
-    """Trunk, a map of cells, two heads."""
+    """Trunk, a map of cells, and a head that reads both."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -111,11 +98,11 @@ class Network(nn.Module):
             nn.ReLU(), nn.Conv2d(64, 64, 3, 1, 1), nn.ReLU(), nn.Conv2d(64, 1, 1)
         )
         self.drop = nn.Dropout(dropout)
-        self.heads = nn.Linear(1280, 2)
+        self.head = nn.Linear(1280, 1)
         self.local = nn.Linear(2, 1)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Image (n, 3, s, s), -1..1, to "heads" (n, 2), "logit" (n,), "cells" (n, s/8, s/8)."""
+        """Image (n, 3, s, s), -1..1, to "logit" (n,) and "cells" (n, s/8, s/8)."""
         maps = self.trunk.features(image)
         fine, middle, top = maps[2], maps[4], maps[7]
         merged = self.lateral[0](fine)
@@ -124,24 +111,9 @@ class Network(nn.Module):
         cells = self.map(merged)[:, 0]
         flat = cells.flatten(1)
         strongest = flat.topk(flat.shape[1] // 12, dim=1).values.mean(1)
-        heads = self.heads(self.drop(top.mean((2, 3))))
-        local = self.local(torch.stack([strongest, flat.mean(1)], 1))[:, 0]
-        blend, generator = heads[:, 0] + local, heads[:, 1]
-        return {
-            "heads": torch.stack([blend, generator], 1),
-            "logit": either(blend, generator),
-            "cells": cells,
-        }
-
-
-def either(first: Tensor, second: Tensor) -> Tensor:
-    """Logit of "one or both": 1 - (1 - p)(1 - q) of two logits, without leaving the log domain.
-
-    Example:
-        >>> either(torch.zeros(1), torch.full((1,), -50.0)).round(decimals=3)
-        tensor([0.])
-    """
-    return torch.logsumexp(torch.stack([first, second, first + second]), 0)
+        local = self.local(torch.stack([strongest, flat.mean(1)], 1))
+        logit = self.head(self.drop(top.mean((2, 3)))) + local
+        return {"logit": logit[:, 0], "cells": cells}
 
 
 class SelfBlended(Method):
@@ -188,11 +160,10 @@ class SelfBlended(Method):
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         image = batch["image"].flatten(0, 1).contiguous(memory_format=torch.channels_last)
         out = network(image)
-        label, heads, cells = (batch[k].flatten(0, 1) for k in ("label", "heads", "cells"))
-        joint = F.binary_cross_entropy_with_logits(out["logit"].float(), label)
-        each = masked_loss(out["heads"].float(), heads)
+        label, cells = (batch[key].flatten(0, 1) for key in ("label", "cells"))
+        whether = F.binary_cross_entropy_with_logits(out["logit"].float(), label)
         where = masked_loss(out["cells"].float(), cells)
-        return {"loss": joint + each + 0.5 * where, "joint": joint, "heads": each, "cells": where}
+        return {"loss": whether + 0.25 * where, "whether": whether, "where": where}
 
     def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         logit, label, kind = collect(network, batches, "kind")
@@ -256,26 +227,18 @@ class _Faces:
             if sample.split == split:
                 groups.setdefault((sample.set, sample.label), []).append(index)
         self.groups = groups
-        self.real = {name: rows for (name, label), rows in groups.items() if label == 0}
-        self.roomy = {name: rows for name, rows in self.real.items() if name not in TIGHT}
-        self.tight = False
+        self.roomy = {
+            name: rows for (name, label), rows in groups.items() if not label and name not in TIGHT
+        }
 
     def of(self, name: str, label: int, rng: Rng) -> Record:
         rows = self.groups[name, label]
         return self.cache[rows[rng.integers(len(rows))]]
 
-    def any_real(self, rng: Rng) -> Record:
-        """A genuine face of any set."""
-        return self._one_of(self.real, rng)
-
     def to_blend(self, rng: Rng) -> Record:
-        """A genuine face for blending; from tight sets only while `tight` holds."""
-        return self._one_of(self.real if self.tight else self.roomy, rng)
-
-    def _one_of(self, sets: dict[str, list[int]], rng: Rng) -> Record:
-        """A set by the root of its size, then one of its faces: small sets are heard too."""
-        names = list(sets)
-        share = np.sqrt([len(sets[name]) for name in names])
+        """A genuine face of a set drawn by the root of its size, so that small ones are heard."""
+        names = list(self.roomy)
+        share = np.sqrt([len(self.roomy[name]) for name in names])
         return self.of(names[rng.choice(len(names), p=share / share.sum())], 0, rng)
 
 
@@ -285,47 +248,32 @@ class Pair(NamedTuple):
     Attributes:
         real: A genuine picture and its face.
         fake: A forged or generated one and its face.
-        heads: Labels of the two heads for the fake, -1 where a head is not asked.
         source: Set of the genuine picture.
         mask: What was replaced in the fake, where that is known.
     """
 
     real: tuple[Pixels, Face]
     fake: tuple[Pixels, Face]
-    heads: tuple[float, float]
     source: str
     mask: Plane | None = None
 
 
 TIGHT = frozenset({"utkface_crop", "landmarks11_pvt"})
-SWAPS, GENERATED, FOREIGN = "swap_meso", "ffhq256_vs_stylegan_140k", "diff_sfhq_t2i"
+"""Sets cropped so closely that a blend has no surroundings it could differ from."""
+SWAPS = "swap_meso"
 
 
 def blend_pair(faces: _Faces, rng: Rng) -> Pair:
     """A photo and its self-blend."""
     record = faces.to_blend(rng)
     forged, mask = self_blend(record.pixels, landmarks_of(record.face), rng)
-    genuine, fake = (record.pixels, record.face), (forged, record.face)
-    return Pair(genuine, fake, (1.0, IGNORE), record.sample.set, mask)
+    return Pair((record.pixels, record.face), (forged, record.face), record.sample.set, mask)
 
 
 def swap_pair(faces: _Faces, rng: Rng) -> Pair:
     """A frame of a face-swap video and one of an untouched video."""
-    return _pair(faces.of(SWAPS, 0, rng), faces.of(SWAPS, 1, rng), (1.0, IGNORE))
-
-
-def generator_pair(faces: _Faces, rng: Rng) -> Pair:
-    """A photo and a generated face that imitates its set."""
-    return _pair(faces.of(GENERATED, 0, rng), faces.of(GENERATED, 1, rng), (IGNORE, 1.0))
-
-
-def foreign_pair(faces: _Faces, rng: Rng) -> Pair:
-    """A generated face without a genuine counterpart, and any photo."""
-    return _pair(faces.any_real(rng), faces.of(FOREIGN, 1, rng), (IGNORE, 1.0))
-
-
-def _pair(real: Record, fake: Record, heads: tuple[float, float]) -> Pair:
-    return Pair((real.pixels, real.face), (fake.pixels, fake.face), heads, real.sample.set)
+    real, fake = faces.of(SWAPS, 0, rng), faces.of(SWAPS, 1, rng)
+    return Pair((real.pixels, real.face), (fake.pixels, fake.face), SWAPS)
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
@@ -335,30 +283,22 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self, cache: FaceCache, split: str, config: Config, recipe: CropRecipe, seed: int
     ) -> None:
         self.faces, self.config, self.recipe, self.seed = _Faces(cache, split), config, recipe, seed
-        self.makers: list[Callable[[_Faces, Rng], Pair]] = [
-            blend_pair,
-            swap_pair,
-            generator_pair,
-            foreign_pair,
-        ]
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Move the wear and the shares on."""
+        """Move the wear on."""
         config, self.epoch = self.config, epoch
-        first = (config.blend, config.swap, config.generator, config.foreign)
-        shares = np.array(config.later if epoch >= config.turn else first)
-        self.shares = shares / shares.sum()
-        self.faces.tight = epoch < config.turn
+        grown = min(1.0, epoch / max(1, config.ramp))
+        self.wear = config.light + (config.wear - config.light) * grown
 
     def __len__(self) -> int:
         return self.config.pairs
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        maker = self.makers[rng.choice(len(self.makers), p=self.shares)]
-        real, fake, heads, _, mask = maker(self.faces, rng)
-        wear = Degrade(1.0 if maker is foreign_pair else self._strength(rng))
+        maker = swap_pair if rng.random() < self.config.swap else blend_pair
+        real, fake, _, mask = maker(self.faces, rng)
+        wear = Degrade(float(rng.uniform(0, self.wear)))
         dice, shake = int(rng.integers(1 << 31)), int(rng.integers(1 << 31))
         images, cells = [], []
         for pixels, face in (real, fake):
@@ -370,18 +310,10 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return {
             "image": torch.stack([to_tensor(image) for image in images]),
             "label": torch.tensor([0.0, 1.0]),
-            "heads": torch.tensor([[0.0, 0.0], heads]),
             "cells": torch.stack(
                 [torch.zeros(CELLS, CELLS), unknown if cells[1] is None else cells[1]]
             ),
         }
-
-    def _strength(self, rng: Rng) -> float:
-        config = self.config
-        if self.epoch >= config.calm:
-            return float(rng.uniform(0, config.mild))
-        ramp = min(1.0, self.epoch / max(1, config.ramp))
-        return config.light + (1 - config.light) * ramp
 
 
 class View:
@@ -427,13 +359,13 @@ class Held(Dataset[dict[str, Any]]):
     genuine pictures by their source, forged ones by their kind.
     """
 
-    KINDS = ("blend", "swap", "generator")
+    KINDS = ("blend", "swap")
     EACH = 480
 
     def __init__(self, cache: FaceCache, recipe: CropRecipe, seed: int) -> None:
         self.faces, self.recipe, self.seed = _Faces(cache, "val"), recipe, seed
-        self.makers = (blend_pair, swap_pair, generator_pair)
-        self.sources = sorted(self.faces.real)
+        self.makers = (blend_pair, swap_pair)
+        self.sources = sorted(self.faces.roomy)
 
     def __len__(self) -> int:
         return len(self.KINDS) * self.EACH * 2

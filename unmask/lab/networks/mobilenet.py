@@ -9,8 +9,10 @@ the network computes.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -24,6 +26,63 @@ STAGES = (
     (6, 320, 1, 1),
 )
 """Expansion, channels, blocks, stride of the first block (paper, table 2)."""
+
+
+class Halving(torch.autograd.Function):
+    """Depthwise convolution of stride 2 whose gradient is another depthwise convolution.
+
+    PyTorch's own gradient of it is twenty times slower in bfloat16 on the CPU, half of a training
+    step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor) -> Tensor:
+        """Shapes (n, c, h, w), odd h and w, and (c, 1, k, k) to (n, c, (h - k) / 2 + 1, ...)."""
+        ctx.save_for_backward(x, kernel)
+        return F.conv2d(x, kernel, stride=2, groups=x.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Gradients of the picture and of the kernel."""
+        x, kernel = ctx.saved_tensors
+        before = after = None
+        if ctx.needs_input_grad[0]:
+            side, (n, c, h, w) = kernel.shape[-1], x.shape
+            shape, layout = (n, c, h - side + 1, w - side + 1), torch.channels_last
+            spread = torch.empty(
+                shape, dtype=x.dtype, device=x.device, memory_format=layout
+            ).zero_()
+            spread[:, :, ::2, ::2] = gradient
+            before = F.conv2d(spread, kernel.flip(2, 3), padding=side - 1, groups=c)
+        if ctx.needs_input_grad[1]:
+            _, after, _ = torch.ops.aten.convolution_backward(
+                gradient,
+                x,
+                kernel,
+                None,
+                [2, 2],
+                [0, 0],
+                [1, 1],
+                False,
+                [0, 0],
+                x.shape[1],
+                [False, True, False],
+            )
+        return before, after
+
+
+class Convolution(nn.Conv2d):
+    """A convolution that trains fast where PyTorch's does not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `nn.Conv2d`."""
+        if not (self.training and self.groups > 1 and self.stride == (2, 2)):
+            return super().forward(x)
+        kernel = self.weight
+        if torch.is_autocast_enabled(x.device.type):
+            kernel = kernel.to(torch.get_autocast_dtype(x.device.type))
+        out: Tensor = Halving.apply(x.to(kernel.dtype), kernel)  # type: ignore[no-untyped-call]
+        return out
 
 
 class Unit(nn.Sequential):
@@ -43,7 +102,7 @@ class Unit(nn.Sequential):
             layers.append(nn.ZeroPad2d((0, 1, 0, 1)))
         padding = kernel // 2 if stride == 1 else 0
         layers.append(
-            nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+            Convolution(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
         )
         layers.append(nn.BatchNorm2d(outputs))
         if act:
