@@ -99,3 +99,8 @@ def test_only_the_middle_is_looked_at(natural: np.ndarray, encoded: Callable) ->
 def test_a_file_without_tables_has_no_facts() -> None:
     with Image.new("RGB", (9, 9)) as image:
         assert compression.facts(image, np.zeros((9, 9, 3), np.uint8)) == []
+
+
+def test_a_table_of_huge_steps_costs_nothing(natural: np.ndarray) -> None:
+    """Steps of 16 bits are legal, and a table of every value under them would fill the memory."""
+    assert compression.twice(natural, np.full((8, 8), 65535)) == 0.0

@@ -8,9 +8,7 @@ and finer if it was shrunk; a face must then convince with a higher confidence.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 
 import cv2
@@ -21,19 +19,19 @@ from unmask.faces import align
 from unmask.judge.bundle import Bundle
 from unmask.judge.card import CropRecipe
 from unmask.judge.runtime import Model
+from unmask.turns import turn
 from unmask.types import Face, Pixels
 
 Floats = npt.NDArray[np.float32]
 Found = tuple[Floats, Floats, Floats]
 """Boxes (k, 4), confidences (k,) and points (k, 5, 2), in pixels."""
 
-_LARGE = 1_500_000
-_ONE_LARGE = threading.Lock()
-"""The network takes 80 bytes a pixel: looks at more pixels than this take turns."""
+_EACH = 80
+"""Bytes that the network takes for a pixel."""
 
 STRIDES = (8, 16, 32)
 LONG_SIDE = 640
-LARGEST = 2048
+LARGEST = 1792
 SAME_FACE = 0.3
 CANDIDATES = 2000
 HINT = 0.5
@@ -133,7 +131,7 @@ class Finder:
     def _turned(self, square: Pixels, threshold: float) -> list[Found]:
         """What a square picture shows when turned by 0, 1, 2, 3 quarters; as it lies upright."""
         views = np.stack([np.rot90(square, quarters) for quarters in range(4)])
-        answer, size = self._model.run(views), square.shape[:2]
+        answer, size = self._answer(views), square.shape[:2]
         return [
             turned_back(decode(evidence, offsets, size, threshold), -quarters % 4, size)
             for quarters, (evidence, offsets) in enumerate(
@@ -141,11 +139,14 @@ class Finder:
             )
         ]
 
+    def _answer(self, views: npt.NDArray[np.uint8]) -> dict[str, Floats]:
+        with turn(_EACH * views.size // 3):
+            return self._model.run(views)
+
     def _look(self, pixels: Pixels, scale: float, threshold: float) -> Found:
         """Faces seen at one scale, overlapping ones included."""
         small, shrink = resized(pixels, scale)
-        with _ONE_LARGE if small.size > 3 * _LARGE else nullcontext():
-            answer = self._model.run(padded(small)[None])
+        answer = self._answer(padded(small)[None])
         size = (-(-small.shape[0] // 32) * 32, -(-small.shape[1] // 32) * 32)
         boxes, scores, points = decode(answer["evidence"][0], answer["offsets"][0], size, threshold)
         return boxes / np.concatenate([shrink, shrink]), scores, points / shrink

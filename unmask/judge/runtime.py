@@ -184,6 +184,8 @@ def _session(bundle: Bundle, threads: int, provider: str) -> Any:
     options.log_severity_level = 4
     options.intra_op_num_threads = max(1, threads)
     options.inter_op_num_threads = 1
+    # An arena would keep, for every network, what its largest input so far took.
+    options.enable_cpu_mem_arena = False
     options.use_deterministic_compute = True
     # Idle threads sleep: several networks take turns on the same few cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

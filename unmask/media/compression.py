@@ -9,7 +9,7 @@ others, 2002). A first compression that was coarser leaves empty and overfull va
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -162,11 +162,16 @@ def _low(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _gain(here: npt.NDArray[np.float32], moved: npt.NDArray[np.float32], step: int) -> float:
-    """Best gain of any first step over none, for one frequency; signs are folded together."""
+    """Best gain of any first step over none, for one frequency; signs are folded together.
+
+    A step above all first steps has wiped out whatever came before; there is nothing to gain.
+    """
+    if step > len(_STEPS):
+        return 0.0
     values = np.arange(step * (_LEVELS + 1))
     before = _smooth(np.bincount(_whole(moved, 1, len(values) - 1), minlength=len(values)), step)
     seen = np.bincount(_whole(here, step, _LEVELS), minlength=_LEVELS + 1)[1:-1]
-    expected = _expected(before, step)
+    expected = _mixing(step) @ before.astype(np.float32)
     shares = expected / np.maximum(expected.sum(1, keepdims=True), 1e-9)
     once = shares[:1]
     gains = np.log((0.9 * shares + 0.1 * once + 1e-4) / (once + 1e-4)) @ seen
@@ -186,25 +191,17 @@ def _smooth(counts: npt.NDArray[np.int_], step: int) -> Floats:
     return np.convolve(padded, kernel / kernel.sum(), "valid")
 
 
-def _expected(before: Floats, step: int) -> Floats:
-    """How often each level is to be seen: shape (first steps, levels without 0 and the last).
+@lru_cache(maxsize=16)
+def _mixing(step: int) -> npt.NDArray[np.float32]:
+    """How each value is shared out: shape (first steps, levels without 0 and the last, values).
 
     Between two compressions pixels are rounded, which moves a value by about one.
     """
-    to = _targets(step)
-    weights = np.broadcast_to(before, (len(_STEPS), len(before)))
-    counts = sum(
-        share * np.bincount(to[i].ravel(), weights.ravel(), len(_STEPS) * (_LEVELS + 1))
-        for i, share in enumerate((0.16, 0.68, 0.16))
-    )
-    return np.asarray(counts).reshape(len(_STEPS), -1)[:, 1:-1]
-
-
-@cache
-def _targets(step: int) -> npt.NDArray[np.int_]:
-    """Where each value ends after a first step and this one: shape (3 roundings, steps, values)."""
     values = np.arange(step * (_LEVELS + 1))
     first = np.rint(values / _STEPS[:, None]) * _STEPS[:, None]
-    noise = np.array([-1, 0, 1])[:, None, None] * (_STEPS[:, None] > 1)
-    level = np.minimum(np.rint(np.abs(first + noise) / step), _LEVELS).astype(int)
-    return np.asarray(level + (np.arange(len(_STEPS)) * (_LEVELS + 1))[:, None])
+    shares = np.zeros((len(_STEPS), _LEVELS + 1, len(values)), np.float32)
+    for moved, share in ((-1, 0.16), (0, 0.68), (1, 0.16)):
+        noise = moved * (_STEPS[:, None] > 1)
+        level = np.minimum(np.rint(np.abs(first + noise) / step), _LEVELS).astype(int)
+        shares[np.arange(len(_STEPS))[:, None], level, values] += np.float32(share)
+    return np.ascontiguousarray(shares[:, 1:-1])

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import importlib
 import io
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from unmask.errors import InputError
 from unmask.media import colour, compression, jpeg, provenance, quick
 from unmask.media.options import Limits
+from unmask.turns import turn
 from unmask.types import Fact, Pixels
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _MOST_SCANS = 100
-# Decoding takes several times the memory of the pixels, so large photos wait for one another.
-_LARGE = 16_000_000
-_ONE_LARGE = threading.Lock()
+# Bytes that decoding takes for a pixel: with transparency, then without.
+_EACH = 7
 # Decoders of animations keep several pictures in memory.
 _ANIMATED = 0.25
 _ORIENTATION, _SUBFILE, _DNG_VERSION = 274, 254, 50706
@@ -53,7 +52,7 @@ def read_photo(data: bytes, name: str, limits: Limits) -> Photo:
         animated = several and name != "TIFF"
         check_pixels(*image.size, limits, share=_ANIMATED if animated else 1.0)
         facts = _pages(image, name, several)
-        with _ONE_LARGE if image.width * image.height > _LARGE else nullcontext():
+        with turn(_EACH * image.width * image.height):
             found = _decoded(data, image, fast=name == "WebP" and not several)
         facts += found.facts + provenance.photo_facts(image)
         return Photo(colour.upright(found.pixels, image.getexif().get(_ORIENTATION, 1)), facts)
