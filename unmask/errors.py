@@ -11,7 +11,7 @@ UnmaskError
 ├── FetchError       a download failed or was not what it should be
 │     fetch_failed · fetch_altered · unknown_model
 └── LabError         training or export cannot go on
-      bad_recipe · data_missing · weights_missing · export_mismatch
+      bad_recipe · data_missing · unknown_layout · weights_missing · export_mismatch
 """
 
 from __future__ import annotations
@@ -83,4 +83,6 @@ class FetchError(UnmaskError):
 class LabError(UnmaskError):
     """Training or export cannot go on."""
 
-    CODES = frozenset({"bad_recipe", "data_missing", "weights_missing", "export_mismatch"})
+    CODES = frozenset(
+        {"bad_recipe", "data_missing", "unknown_layout", "weights_missing", "export_mismatch"}
+    )
