@@ -13,22 +13,23 @@ from unmask.lab.data.layout import Kind, Split
 from unmask.media import walk
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The set of the words in a text."""
     return frozenset(text.split())
 
 
-PHOTOS = _words(".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .gif .ppm .avif .heic")
-CLIPS = _words(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .wmv")
+PHOTOS = words(".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .gif .ppm .avif .heic")
+CLIPS = words(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .wmv")
 
 _SPLITS: dict[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "devel", "development"), "val"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
-_GENUINE = _words("real genuine authentic original pristine bonafide untouched")
-_MADE = _words("fake forged forgery manipulated synthetic generated deepfake")
-_MADE |= _words("tampered morph spoof swap swapped")
-_PLAIN = _words("image img photo picture face frame crop video clip sample")
+_GENUINE = words("real genuine authentic original pristine bonafide untouched")
+_MADE = words("fake forged forgery manipulated synthetic generated deepfake")
+_MADE |= words("tampered morph spoof swap swapped")
+_PLAIN = words("image img photo picture face frame crop video clip sample")
 
 
 def media(folder: Path) -> Iterator[Path]:
@@ -79,9 +80,9 @@ def label_of(name: str) -> int | None:
         (0, 1, None, None)
     """
     plain = re.sub("bona[ _-]fide", "bonafide", name.lower())
-    words = {word.removesuffix("s") for word in re.findall("[a-z]+", plain)}
-    genuine, made = words & _GENUINE, words & _MADE
-    rest = words - _GENUINE - _MADE - _PLAIN - _SPLITS.keys()
+    said = {word.removesuffix("s") for word in re.findall("[a-z]+", plain)}
+    genuine, made = said & _GENUINE, said & _MADE
+    rest = said - _GENUINE - _MADE - _PLAIN - _SPLITS.keys()
     return None if rest or bool(genuine) == bool(made) else int(bool(made))
 
 
