@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unmask.lab.data.layout import Facts, Sample
-from unmask.lab.data.sets._common import folders, media
+from unmask.lab.data.sets._folders import folders, media
 
 FACTS = Facts(
     name="casia",

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unmask.lab.data.layout import Facts, Sample, Split
-from unmask.lab.data.sets._common import folders, media, split_of, words
+from unmask.lab.data.sets._folders import folders, media, split_of, words
 
 FACTS = Facts(
     name="generator_folders",

@@ -21,7 +21,7 @@ from typing import Any
 
 from unmask.errors import LabError
 from unmask.lab.data.layout import Facts, Sample
-from unmask.lab.data.sets._common import folders, split_of
+from unmask.lab.data.sets._folders import folders, split_of
 
 FACTS = Facts(
     name="openforensics",
