@@ -63,7 +63,7 @@ def vp9(frames: Sequence[Pixels], rng: Rng, height: float) -> list[Pixels]:
 
 
 @perturbation(
-    clip=True, quality=(70, 40, 20, 8, 2), ready=partial(works, "MJPG", cv2.CAP_OPENCV_MJPEG)
+    clip=True, quality=(80, 55, 35, 20, 9), ready=partial(works, "MJPG", cv2.CAP_OPENCV_MJPEG)
 )
 def mjpeg(frames: Sequence[Pixels], rng: Rng, quality: float) -> list[Pixels]:
     """Motion JPEG of a quality, as webcams send it."""
