@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 
 from unmask.errors import LabError
@@ -71,11 +72,11 @@ def _head(path: Path) -> str:
 
 def _rows(path: Path) -> Iterator[Mapping[str, str]]:
     try:
-        text = path.read_text("utf-8").splitlines()
+        text = path.read_text("utf-8-sig")
         if path.suffix == ".csv":
-            yield from csv.DictReader(text)
+            yield from csv.DictReader(StringIO(text, newline=""))
             return
-        for line in filter(None, text):
+        for line in filter(str.strip, text.split("\n")):
             yield {key: _text(value) for key, value in json.loads(line).items()}
     except (ValueError, AttributeError) as error:
         raise LabError("unknown_layout", f"{path} cannot be read: {error}") from error

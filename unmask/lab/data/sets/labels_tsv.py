@@ -1,0 +1,70 @@
+"""The development set's own layout: folders described by one `LABELS.tsv`.
+
+Besides the faces of `unmask.lab.data.dev`, from which units and splits come, this yields the
+scenes, whose masks are found by name; outlines of people are no masks of a forgery. The sha256 of
+each file stays among the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from unmask.lab.data import dev
+from unmask.lab.data.layout import Facts, Sample
+from unmask.lab.data.sets._folders import kind_of
+
+FACTS = Facts(
+    name="labels_tsv",
+    title="Development set",
+    venue="",
+    licence="each source's own, in the file",
+)
+
+_GENUINE = frozenset(("real", "authentic"))
+_MASK = "mask"
+_KEPT = ("task", "licence", "sha256")
+
+
+def recognises(root: Path) -> bool:
+    """The label file."""
+    return (root / "LABELS.tsv").is_file()
+
+
+def samples(root: Path) -> Iterator[Sample]:
+    """Everything but the masks, in the file's order.
+
+    Raises:
+        LabError: `data_missing` when there is no `LABELS.tsv`.
+    """
+    rows = dev.rows(root)
+    masks = {
+        (row["set"], _stem(row).removesuffix("_gt").removesuffix("_mask")): root / row["path"]
+        for row in rows
+        if row["label"] == _MASK
+    }
+    for row in rows:
+        if row["label"] != _MASK:
+            yield _sample(root, row, masks.get((row["set"], _stem(row))))
+
+
+def _stem(row: Mapping[str, str]) -> str:
+    return Path(row["path"]).stem
+
+
+def _sample(root: Path, row: Mapping[str, str], mask: Path | None) -> Sample:
+    path = root / row["path"]
+    unit = f"{row['set']}/{row['identity'] or row['path']}"
+    label = int(row["label"] not in _GENUINE)
+    return Sample(
+        path=path,
+        label=label,
+        family=row["family"] if label else "",
+        source=f"{FACTS.name}/{row['set']}",
+        identity=unit,
+        split=dev.split_of(row["set"], unit),
+        kind=kind_of(path),
+        mask=mask if label else None,
+        labels={key: row[key] for key in _KEPT if row.get(key)}
+        | ({} if label else {"genuine": row["family"]}),
+    )
