@@ -54,6 +54,7 @@ def _split(parts: tuple[str, ...]) -> Split:
     """The outermost split that a folder's name, or a word of one that gives a label, stands for."""
     for part in parts:
         words = re.findall("[A-Za-z]+", part) if label_of(part) is not None else [part]
-        if found := next(filter(None, map(split_of, words)), None):
-            return found
+        for word in words:
+            if found := split_of(word):
+                return found
     return ""
