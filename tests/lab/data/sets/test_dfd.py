@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from unmask.lab.data import layout
+from unmask.lab.data.layout import Sample
+from unmask.lab.data.sets import dfd
+
+FORGED = "manipulated_sequences/DeepFakeDetection"
+NAME = "01_02__walk_down_hall_angry__YVGY8LOK"
+FILES = (
+    "original_sequences/actors/c23/videos/01__walk_down_hall_angry.mp4",
+    f"{FORGED}/c23/videos/{NAME}.mp4",
+    f"{FORGED}/c23/frames/{NAME}/000.png",
+    f"{FORGED}/masks/videos/{NAME}.mp4",
+)
+
+
+def build(root: Path) -> None:
+    for name in FILES:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_samples(tmp_path: Path) -> None:
+    build(tmp_path)
+    actor, clip, frame, mask = (tmp_path / name for name in FILES)
+    scene = {"scene": "walk_down_hall_angry"}
+    made, labels = ("DeepFakeDetection", "dfd/DeepFakeDetection", "01", ""), {"donor": "02"} | scene
+    assert list(dfd.samples(tmp_path)) == [
+        Sample(
+            *(actor, 0, "", "dfd/actors", "01", "", "clip", "c23/01__walk_down_hall_angry"),
+            *("c23", None, scene),
+        ),
+        Sample(clip, 1, *made, "clip", f"c23/{NAME}", "c23", mask, labels),
+        Sample(frame, 1, *made, "frame", f"c23/{NAME}", "c23", None, labels),
+    ]
+
+
+def test_a_joint_tree_is_read_by_name(tmp_path: Path) -> None:
+    build(tmp_path)
+    (tmp_path / "original_sequences/youtube").mkdir()
+    assert layout.recognise(tmp_path) == "ffpp"
+    assert {s.source for s in layout.read(tmp_path, "dfd")} == {"dfd/actors", f"dfd/{FORGED[22:]}"}
