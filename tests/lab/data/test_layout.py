@@ -1,0 +1,114 @@
+"""Readers are found, told apart, and each reads a tree of its own layout.
+
+A reader's test is `sets/test_<reader>.py` and exports `build(root)`, which makes a small tree.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from unmask.errors import LabError
+from unmask.lab.data import layout, sets
+from unmask.lab.data.layout import Facts
+
+TESTS = {p.stem.removeprefix("test_"): p for p in (Path(__file__).parent / "sets").glob("test_*")}
+COUNTED = re.compile(r"all|(train|val|test)/[01]|(family|source):.+")
+FALLBACKS = {n for n, r in layout.readers().items() if getattr(r, "FALLBACK", False)}
+
+
+def builder(name: str) -> Callable[[Path], None]:
+    spec = importlib.util.spec_from_file_location(f"tree_of_{name}", TESTS[name])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    build: Callable[[Path], None] = module.build
+    return build
+
+
+def test_readers_are_the_modules_without_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = {p.stem for p in Path(*sets.__path__).glob("*.py") if p.name[0] != "_"}
+    other = SimpleNamespace(FACTS=None)
+    points = [SimpleNamespace(name=n, load=lambda: other) for n in ("zoo", "dfdc")]
+    monkeypatch.setattr(layout, "entry_points", lambda group: points * (group == "unmask.layouts"))
+    found = layout.readers.__wrapped__()
+    assert list(found) == [*sorted(modules), "zoo"]
+    assert found["zoo"] is other
+    assert found["dfdc"] is not other
+
+
+@pytest.mark.parametrize("name", layout.readers())
+def test_facts_are_well_formed(name: str) -> None:
+    facts = layout.readers()[name].FACTS
+    assert isinstance(facts, Facts)
+    assert facts.name == name
+    assert all((facts.title, facts.licence))
+    assert all(COUNTED.fullmatch(key) for key in facts.counts), facts.counts
+    assert all(count > 0 for count in facts.counts.values())
+
+
+@pytest.mark.parametrize("name", layout.readers())
+def test_a_tree_is_recognised_by_its_reader_alone(name: str, tmp_path: Path) -> None:
+    builder(name)(tmp_path)
+    assert layout.recognise(tmp_path) == name
+    fitting = {n for n, reader in layout.readers().items() if reader.recognises(tmp_path)}
+    assert fitting - FALLBACKS == {name} - FALLBACKS
+
+
+@pytest.mark.parametrize("name", layout.readers())
+def test_samples_keep_the_contract(name: str, tmp_path: Path) -> None:
+    builder(name)(tmp_path)
+    found = list(layout.read(tmp_path))
+    assert found == list(layout.read(tmp_path, name))
+    for sample in found:
+        assert sample.label in (0, 1)
+        assert sample.source
+        assert sample.identity
+        assert sample.label or not sample.family
+        assert bool(sample.video) == (sample.kind == "frame") or sample.kind == "clip"
+    assert {s.label for s in found} == {0, 1}
+
+
+@pytest.mark.parametrize("name", layout.readers())
+def test_an_empty_folder_is_no_layout(name: str, tmp_path: Path) -> None:
+    assert not layout.readers()[name].recognises(tmp_path)
+
+
+def test_unknown_layouts_are_told(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"no known layout.*unknown_layout"):
+        layout.recognise(tmp_path)
+    with pytest.raises(LabError, match=r"no layout 'ffppp'.*unknown_layout"):
+        layout.read(tmp_path, "ffppp")
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="data_missing"):
+        layout.recognise(tmp_path / "nowhere")
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, **answers: tuple[bool, bool]) -> None:
+    """Replace the readers by some that recognise anything or nothing, and are fallbacks or not."""
+    readers = {
+        name: SimpleNamespace(FALLBACK=last, recognises=lambda _, yes=yes: yes)
+        for name, (yes, last) in answers.items()
+    }
+    monkeypatch.setattr(layout, "readers", lambda: readers)
+
+
+def test_two_that_fit_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(monkeypatch, a=(True, False), b=(False, False), c=(True, False))
+    with pytest.raises(LabError, match=r"several layouts: a, c\..*unknown_layout"):
+        layout.recognise(tmp_path)
+
+
+def test_fallbacks_are_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(monkeypatch, a=(True, True), b=(True, False))
+    assert layout.recognise(tmp_path) == "b"
+    asked(monkeypatch, a=(True, True), b=(False, False))
+    assert layout.recognise(tmp_path) == "a"
