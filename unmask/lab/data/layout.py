@@ -37,13 +37,16 @@ class Sample:
         family: How it was made, in the set's own word; "" for genuine ones.
         source: The data set, by its reader's name; the sub-collection after a slash.
         identity: The independent unit: a person, or a source video where people are unknown. Of a
-            forgery it is the target's, whose picture surrounds the face.
+            forgery it is the target's, whose picture surrounds the face. Unique within the data
+            set, so that twins in two sub-collections share it.
         split: As the set publishes it; "" where it publishes none.
         kind: A photo, a frame that was taken from a video, or a video.
-        video: The video that frames belong to; "" for photos. Unique within the source.
+        video: The video that frames belong to; "" for photos. Unique within the source: copies of
+            another compression are other videos. A clip of which there may be frames has it too.
         compression: The set's own word, such as "c23"; "" where there is but one.
-        mask: What was manipulated, as a picture; `None` where unknown.
-        labels: Further truths by name, such as the method in n-way tasks.
+        mask: What was manipulated, as a picture, of a clip as a clip; `None` where unknown.
+        labels: Further truths by name, such as the method in n-way tasks. "donor" is the identity
+            that gave a forgery its face or expression.
     """
 
     path: Path
@@ -68,8 +71,9 @@ class Facts:
         title: The set's.
         venue: Where and when it was published.
         licence: Terms, in a few words.
-        counts: Published number of samples by what they are counted by: "split/label", such as
-            "test/1", "family:Deepfakes" or "all"; empty for layouts that are no one set.
+        counts: Published number of videos, or of photos in sets of photos, at each compression, by
+            what they are counted by: "split/label", such as "test/1", "family:Deepfakes",
+            "source:casia/v1" or "all"; empty for layouts that are no one set.
     """
 
     name: str
