@@ -58,21 +58,37 @@ def test_samples(tmp_path: Path) -> None:
 
     def deepfake(number: str, mask: bool) -> Sample:
         return Sample(
-            *(fake / f"frames/000_003/{number}.png", 1, "FF-DF", ff, "000", "train", frame),
+            *(
+                fake / f"frames/000_003/{number}.png",
+                1,
+                "FF-DF",
+                ff,
+                "FaceForensics++/000",
+                "train",
+                frame,
+            ),
             video=ff_video,
             compression="c23",
             mask=fake / f"masks/000_003/{number}.png" if mask else None,
         )
 
     assert list(deepfakebench.samples(tmp_path)) == [
-        Sample(synthesis, 1, cdf_fake, cdf, "id0", "train", frame, cdf_video),
-        Sample(synthesis, 1, cdf_fake, cdf, "id0", "test", frame, cdf_video),
+        Sample(synthesis, 1, cdf_fake, cdf, "Celeb-DF-v2/id0", "train", frame, cdf_video),
+        Sample(synthesis, 1, cdf_fake, cdf, "Celeb-DF-v2/id0", "test", frame, cdf_video),
         Sample(
-            *(lmdb / "Celeb-real/frames/id1_0003/1.png", 0, "", cdf, "id1", "val", frame),
+            *(
+                lmdb / "Celeb-real/frames/id1_0003/1.png",
+                0,
+                "",
+                cdf,
+                "Celeb-DF-v2/id1",
+                "val",
+                frame,
+            ),
             video="CelebDFv2_real/id1_0003",
         ),
         Sample(
-            *(rgb / REAL / "frames/000/000.png", 0, "", ff, "000", "train", frame),
+            *(rgb / REAL / "frames/000/000.png", 0, "", ff, "FaceForensics++/000", "train", frame),
             video="FF-real/c23/000",
             compression="c23",
         ),
@@ -96,7 +112,7 @@ def test_identity_is_the_target(tmp_path: Path, video: str, identity: str) -> No
     (tmp_path / "dataset_json").mkdir()
     listed = {"X": {"X_Real": {"test": {video: {"label": "X_Real", "frames": ["X/1.png"]}}}}}
     (tmp_path / "dataset_json" / "X.json").write_text(json.dumps(listed))
-    assert [s.identity for s in deepfakebench.samples(tmp_path)] == [identity]
+    assert [s.identity for s in deepfakebench.samples(tmp_path)] == [f"X/{identity}"]
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"X": {"a": {"test": {"v": 3}}}}'])

@@ -29,12 +29,14 @@ def test_samples(tmp_path: Path) -> None:
     train, broken, good, mask, first, swap = (tmp_path / name for name in FILES)
     bottle, face = "mvtec/bottle", "mvtec/face"
     assert list(mvtec.samples(tmp_path)) == [
-        Sample(train, 0, "", bottle, "train/good/000", "train"),
-        Sample(broken, 1, "broken_large", bottle, "test/broken_large/000", "test", mask=mask),
-        Sample(good, 0, "", bottle, "test/good/000", "test"),
-        Sample(first, 0, "", face, "train/good/a", "train"),
+        Sample(train, 0, "", bottle, "bottle/train/good/000", "train"),
         Sample(
-            *(swap, 1, "swap", face, "test/swap/b", "test"),
+            broken, 1, "broken_large", bottle, "bottle/test/broken_large/000", "test", mask=mask
+        ),
+        Sample(good, 0, "", bottle, "bottle/test/good/000", "test"),
+        Sample(first, 0, "", face, "face/train/good/a", "train"),
+        Sample(
+            *(swap, 1, "swap", face, "face/test/swap/b", "test"),
             mask=tmp_path / "face/ground_truth/swap/b_mask.png",
         ),
     ]

@@ -127,7 +127,7 @@ def _video(
             label=forged,
             family=label if forged else "",
             source=f"{FACTS.name}/{listed}",
-            identity=target[0] if target else called,
+            identity=f"{_shared(name)}/{target[0] if target else called}",
             split=split,
             kind="frame",
             video="/".join(part for part in (label, compression, called) if part),
@@ -153,8 +153,12 @@ def _placed(root: Path, name: str, path: PurePosixPath) -> Path:
     for folder in _FRAMES:
         if (root / folder / path.parts[0]).is_dir():
             return root / folder / path
-    shared = "FaceForensics++" if name.startswith(_FF) else name
     for folder in _BASES:
-        if (base := root / folder / f"{shared}_lmdb").is_dir():
+        if (base := root / folder / f"{_shared(name)}_lmdb").is_dir():
             return base / path
     return root / _FRAMES[0] / path
+
+
+def _shared(name: str) -> str:
+    """The set whose videos a list names: several lists are cut from FaceForensics++."""
+    return "FaceForensics++" if name.startswith(_FF) else name

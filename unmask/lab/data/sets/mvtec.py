@@ -68,7 +68,7 @@ def _sample(category: Path, split: Split, defect: str, path: Path) -> Sample:
         label=int(flawed),
         family=defect if flawed else "",
         source=f"{FACTS.name}/{category.name}",
-        identity=f"{split}/{defect}/{path.stem}",
+        identity=f"{category.name}/{split}/{defect}/{path.stem}",
         split=split,
         mask=category / "ground_truth" / defect / f"{path.stem}_mask.png" if flawed else None,
     )
