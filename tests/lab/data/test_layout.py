@@ -112,3 +112,28 @@ def test_fallbacks_are_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert layout.recognise(tmp_path) == "b"
     asked(monkeypatch, a=(True, True), b=(False, False))
     assert layout.recognise(tmp_path) == "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("celeb_df_v2", "Celeb-real/frames/id20_0003/0.png Celeb-synthesis/videos/id0_id1_0.mp4"),
+        ("deeperforensics", "source_videos/W136/light_up/W136_light_up.mp4"),
+        ("df40", "blendface/frames/001_870/0.png"),
+        ("df40", "StyleGAN3/001/seed1.png"),
+        ("df40", "stargan/fake/0.png stargan/real/0.png"),
+        ("dfdc", "test/labels.csv test/a.mp4"),
+        ("dfdc", "train_sample_videos/metadata.json train_sample_videos/a.mp4"),
+        ("dfdc_preview", "dataset.json method_A/frames/a/0.png original_videos/frames/b/0.png"),
+        ("ffiw", "source/val/videos/a.mp4 target/val/videos/a.mp4"),
+        ("ffpp", "train.json test.json original_sequences/youtube/c23/frames/000/000.png"),
+        ("forgerynet", "Training/image_list.txt Training/image/train_release/1/a/0.jpg"),
+        ("forgerynet", "list/Training/image_list.txt Training/image/train_release/1/a/0.jpg"),
+        ("wild_deepfake", "real_train/1/real/103/0.png fake_train/1/fake/131/0.png"),
+    ],
+)
+def test_variants_are_recognised(name: str, files: str, tmp_path: Path) -> None:
+    for file in files.split():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert layout.recognise(tmp_path) == name

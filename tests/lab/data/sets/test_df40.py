@@ -36,16 +36,26 @@ def test_samples(tmp_path: Path) -> None:
     fs, efs, fe = ({"kind": kind} for kind in ("FS", "EFS", "FE"))
     test, style, simswap = "test", "StyleGAN2", "simswap"
     assert list(df40.samples(tmp_path)) == [
-        Sample(diff, 1, "CollabDiff", "df40/CollabDiff", "fake/00012", test, labels=fe),
+        Sample(diff, 1, "CollabDiff", "df40/CollabDiff", "CollabDiff/fake/00012", test, labels=fe),
         Sample(gan_cdf, 1, style, "df40/StyleGAN2_cdf", "id0", test, labels=efs),
         Sample(gan, 1, style, "df40/StyleGAN2_ff", "001", test, labels=efs),
         Sample(
-            *(lab, 1, "deepfacelab", "df40/deepfacelab", "fake/0000_fake", test, "frame"),
+            *(lab, 1, "deepfacelab", "df40/deepfacelab", "deepfacelab/fake/0000_fake"),
+            *(test, "frame"),
             video="fake/0000_fake",
             labels=fs,
         ),
         Sample(
-            *(lab_real, 0, "", "df40/deepfacelab", "real/0000", test, "frame", "real/0000"),
+            *(
+                lab_real,
+                0,
+                "",
+                "df40/deepfacelab",
+                "deepfacelab/real/0000",
+                test,
+                "frame",
+                "real/0000",
+            ),
             labels=fs,
         ),
         Sample(
@@ -56,8 +66,8 @@ def test_samples(tmp_path: Path) -> None:
             *(sim, 1, simswap, "df40/simswap_ff", "001", test, "frame", "001_870"),
             labels=fs | {"donor": "870"},
         ),
-        Sample(star, 1, "stargan", "df40/stargan", "fake/7", test, labels=fe),
-        Sample(star_real, 0, "", "df40/stargan", "real/7", test, labels=fe),
+        Sample(star, 1, "stargan", "df40/stargan", "stargan/fake/7", test, labels=fe),
+        Sample(star_real, 0, "", "df40/stargan", "stargan/real/7", test, labels=fe),
         Sample(train_gan, 1, style, "df40/StyleGAN2", "002", "train", labels=efs),
         Sample(
             *(train_sim, 1, simswap, "df40/simswap", "993", "train", "frame", "993_989"),

@@ -60,3 +60,10 @@ def test_a_part_without_its_list_is_told(tmp_path: Path) -> None:
     (tmp_path / "dfdc_train_part_0").mkdir()
     with pytest.raises(LabError, match="data_missing"):
         list(dfdc.samples(tmp_path))
+
+
+def test_a_list_without_labels_is_told(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test/labels.csv").write_text("filename\n4000.mp4\n")
+    with pytest.raises(LabError, match="unknown_layout"):
+        list(dfdc.samples(tmp_path))

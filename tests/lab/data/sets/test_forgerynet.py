@@ -42,7 +42,7 @@ def test_samples(tmp_path: Path) -> None:
         ),
         Sample(
             val / "val_perturb_release/11/photo 1.jpg",
-            *(1, "9", "forgerynet/val", "11/photo 1", "val", "photo"),
+            *(1, "9", "forgerynet/val", "val/11/photo 1", "val", "photo"),
             mask=tmp_path / "Validation/spatial_localize/11/photo 1.jpg",
             labels={"2way": "1", "3way": "1", "16way": "9"},
         ),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -43,7 +44,15 @@ def test_samples(tmp_path: Path) -> None:
 
 
 def test_a_broken_archive_is_a_sample(tmp_path: Path) -> None:
-    build(tmp_path)
-    broken = tmp_path / "deepfake_in_the_wild/real_test/1.tar.gz"
-    broken.write_bytes(broken.read_bytes()[:20])
-    assert next(wild_deepfake.samples(tmp_path)).path == broken
+    path = tmp_path / "real_test/1.tar.gz"
+    path.parent.mkdir()
+    content = random.Random(0).randbytes(100_000)
+    with tarfile.open(path, "w:gz") as archive:
+        for name in ("1/real/131/0.png", "1/real/131/1.png"):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    path.write_bytes(path.read_bytes()[:150_000])
+    found = list(wild_deepfake.samples(tmp_path))
+    assert [s.path.relative_to(path).as_posix() for s in found][0] == "1/real/131/0.png"
+    assert (found[-1].path, found[-1].video) == (path, path.name)

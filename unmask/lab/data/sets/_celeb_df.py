@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from unmask.lab.data.layout import Sample, Split
-from unmask.lab.data.sets._videos import Medium, by_video, lines, listed, natural
+from unmask.lab.data.sets._videos import Medium, by_video, lines, listed, names, natural
 
 FORGED = "Celeb-synthesis"
 FOLDERS = ("Celeb-real", "YouTube-real", FORGED)
@@ -26,9 +26,9 @@ def version(root: Path) -> int:
     """1 or 2, told from the persons' numbers; 0 when this is no Celeb-DF."""
     if not ((root / FORGED).is_dir() and any((root / f).is_dir() for f in FOLDERS[:2])):
         return 0
-    names = [name for _, name in _tests(root)]
-    names += [name for folder in (FOLDERS[0], FORGED) for name in by_video(root / folder)]
-    people = (int(number) for name in names for number in re.findall(r"id(\d+)_", name))
+    found = [name for _, name in _tests(root)]
+    found += [name for folder in (FOLDERS[0], FORGED) for name in names(root / folder)]
+    people = (int(number) for name in found for number in re.findall(r"id(\d+)_", name))
     return 2 if max(people, default=0) > _LAST_OF_V1 else 1
 
 
@@ -37,8 +37,8 @@ def read(root: Path, reader: str) -> Iterator[Sample]:
     tests = _tests(root)
     for folder in FOLDERS:
         found = by_video(root / folder)
-        names = {*found, *(name for place, name in tests if place == folder)}
-        for name in sorted(names, key=natural):
+        absent = (name for place, name in tests if place == folder)
+        for name in sorted({*found, *absent}, key=natural):
             split: Split = "test" if (folder, name) in tests else "train" if tests else ""
             yield from _video(root / folder, reader, name, split, found)
 

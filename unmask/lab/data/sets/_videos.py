@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,13 @@ def media(folder: Path) -> Iterator[Medium]:
                 yield Medium(video.name, "frame", frame)
 
 
+def names(folder: Path) -> list[str]:
+    """The videos of `media`, without a look at their frames; one with clip and frames twice."""
+    clips = (clip.stem for place in (folder, folder / "videos") for clip in files(place, CLIPS))
+    framed = (f.name for place in ("frames", "images") for f in folders(folder / place))
+    return [*clips, *framed]
+
+
 def by_video(folder: Path) -> dict[str, list[Medium]]:
     """`media` of a folder by the name of their video."""
     found: dict[str, list[Medium]] = {}
@@ -96,6 +104,20 @@ def lines(path: Path) -> list[str]:
         return []
     text = path.read_text(encoding="utf-8", errors="replace")
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@contextmanager
+def written_as_published(path: Path) -> Iterator[Path]:
+    """While `path`, a list of a data set, is read.
+
+    Raises:
+        LabError: `unknown_layout` when what it holds is not what the set's own holds.
+    """
+    try:
+        yield path
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"{path} is not as the set's own: {error!r}"
+        raise LabError("unknown_layout", message) from error
 
 
 def load(path: Path) -> Any:

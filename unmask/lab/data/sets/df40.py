@@ -6,7 +6,7 @@ where videos were forged and `NAME/…png` where images were generated. The othe
 only and have `METHOD/fake` and `METHOD/real` with frames, folders of images or images.
 
 Names are those of FaceForensics++ (`001_870`) and Celeb-DF (`id0_id1_0000`), read as target and
-donor; elsewhere the unit is the folder, or the image.
+donor; elsewhere the unit is the method's folder or image.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def _sample(place: _Place, path: Path) -> Sample:
     side = place.folder.name if place.folder.name in ("fake", "real") else ""
     unit = "/".join([side, *(names or [inside.stem])]).lstrip("/")
     match = _NAMES.fullmatch(names[-1]) if names and not side else None
-    people = [person for person in match.groups() if person] if match else [unit]
+    people = (
+        [person for person in match.groups() if person] if match else [f"{place.method}/{unit}"]
+    )
     moving = bool(names) and kind in ("FS", "FR")
     return Sample(
         path=path,

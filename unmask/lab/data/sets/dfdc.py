@@ -16,7 +16,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from unmask.lab.data.layout import Facts, Sample, Split
-from unmask.lab.data.sets._videos import by_video, folders, lines, listed, load
+from unmask.lab.data.sets._videos import (
+    by_video,
+    folders,
+    lines,
+    listed,
+    load,
+    written_as_published,
+)
 
 FORGED = "FAKE"
 _PART = re.compile(r"dfdc_train_part_\d+|train_sample_videos")
@@ -42,11 +49,13 @@ def recognises(root: Path) -> bool:
 def samples(root: Path) -> Iterator[Sample]:
     """The parts of the training set, then the others, in the order of their lists."""
     for part in _parts(root):
-        yield from _read(part, "train", load(part / "metadata.json"))
+        with written_as_published(part / "metadata.json") as path:
+            yield from _read(part, "train", load(path))
     for name, split in _HELD.items():
-        rows = csv.DictReader(lines(root / name / "labels.csv"))
-        held = {row["filename"]: {"label": ("REAL", FORGED)[int(row["label"])]} for row in rows}
-        yield from _read(root / name, split, held)
+        with written_as_published(root / name / "labels.csv") as path:
+            rows = csv.DictReader(lines(path))
+            held = {row["filename"]: {"label": ("REAL", FORGED)[int(row["label"])]} for row in rows}
+            yield from _read(root / name, split, held)
 
 
 def _read(folder: Path, split: Split, rows: Mapping[str, Mapping[str, str]]) -> Iterator[Sample]:

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from unmask.lab.data.layout import Facts, Sample
-from unmask.lab.data.sets._folders import PHOTOS
-from unmask.lab.data.sets._videos import Medium, files, load
+from unmask.lab.data.sets._folders import PHOTOS, split_of
+from unmask.lab.data.sets._videos import Medium, files, load, written_as_published
 
 FOLDERS = ("original_videos", "method_A", "method_B")
 
@@ -33,9 +33,10 @@ def recognises(root: Path) -> bool:
 
 def samples(root: Path) -> Iterator[Sample]:
     """Every entry of the list, in its order."""
-    for name, row in load(root / "dataset.json").items():
-        for medium in _media(root, PurePosixPath(name)):
-            yield _sample(medium, PurePosixPath(name).parts[0], row)
+    with written_as_published(root / "dataset.json") as path:
+        for name, row in load(path).items():
+            for medium in _media(root, PurePosixPath(name)):
+                yield _sample(medium, PurePosixPath(name).parts[0], row)
 
 
 def _sample(medium: Medium, folder: str, row: Mapping[str, Any]) -> Sample:
@@ -48,7 +49,7 @@ def _sample(medium: Medium, folder: str, row: Mapping[str, Any]) -> Sample:
         family=folder if forged else "",
         source=f"{FACTS.name}/{folder}",
         identity=str(row.get("target_id") or medium.video),
-        split=row["set"],
+        split=split_of(row["set"]),
         kind=medium.kind,
         video=medium.video,
         labels={name: value for name, value in labels.items() if value},

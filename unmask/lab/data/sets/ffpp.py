@@ -13,7 +13,7 @@ from typing import get_args
 
 from unmask.lab.data.layout import Facts, Sample, Split
 from unmask.lab.data.sets import _ff_tree
-from unmask.lab.data.sets._videos import load
+from unmask.lab.data.sets._videos import load, written_as_published
 
 METHODS = ("Deepfakes", "Face2Face", "FaceShifter", "FaceSwap", "NeuralTextures")
 
@@ -48,6 +48,7 @@ def _splits(root: Path) -> dict[str, Split]:
     for split in (s for s in get_args(Split) if s):
         for place in (root, root / "splits"):
             if (path := place / f"{split}.json").is_file():
-                for a, b in load(path):
-                    found |= dict.fromkeys((a, b, f"{a}_{b}", f"{b}_{a}"), split)
+                with written_as_published(path):
+                    for a, b in load(path):
+                        found |= dict.fromkeys((a, b, f"{a}_{b}", f"{b}_{a}"), split)
     return found

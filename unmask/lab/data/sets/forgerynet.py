@@ -81,7 +81,7 @@ def _sample(
         label=int(forged),
         family=truths["16way"] if forged else "",
         source=f"{FACTS.name}/{split}",
-        identity=unit[0] if unit else rest.with_suffix("").as_posix(),
+        identity=unit[0] if unit else f"{split}/{rest.with_suffix('')}",
         split=split,
         kind="frame" if unit else "photo",
         video=rest.parent.as_posix() if unit else "",

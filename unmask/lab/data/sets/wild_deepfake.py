@@ -70,17 +70,21 @@ def _frames(folder: Path) -> Iterator[tuple[Path, Path]]:
         yield from ((path, path.relative_to(folder)) for path in beneath(place, PHOTOS))
     for archive in files(folder, _ARCHIVES):
         if archive.name.split(".")[0] not in {place.name for place in unpacked}:
-            yield from ((archive / name, Path(name)) for name in _members(archive))
+            names, whole = _members(archive)
+            yield from ((archive / name, Path(name)) for name in names)
+            if not whole:
+                yield archive, Path(archive.name, archive.name)
 
 
-def _members(archive: Path) -> list[str]:
-    """Names of the pictures in an archive; last "" when it breaks off."""
+def _members(archive: Path) -> tuple[list[str], bool]:
+    """Names of the pictures in an archive, and whether it could be read to its end."""
     names: list[str] = []
-    broken = False
+    whole = False
     try:
         with tarfile.open(archive) as members:
-            names += (m.name for m in members if m.isfile())
+            for member in members:
+                names.append(member.name.removeprefix("./"))
+        whole = True
     except (tarfile.TarError, EOFError, OSError, zlib.error):
-        broken = True
-    kept = (n.removeprefix("./") for n in names if Path(n).suffix.lower() in PHOTOS)
-    return sorted(kept, key=natural) + [""] * broken
+        pass
+    return sorted((n for n in names if Path(n).suffix.lower() in PHOTOS), key=natural), whole
