@@ -46,16 +46,8 @@ def test_samples(tmp_path: Path) -> None:
             labels=fs,
         ),
         Sample(
-            *(
-                lab_real,
-                0,
-                "",
-                "df40/deepfacelab",
-                "deepfacelab/real/0000",
-                test,
-                "frame",
-                "real/0000",
-            ),
+            *(lab_real, 0, "", "df40/deepfacelab", "deepfacelab/real/0000"),
+            *(test, "frame", "real/0000"),
             labels=fs,
         ),
         Sample(

@@ -90,16 +90,14 @@ def _sample(place: _Place, path: Path) -> Sample:
     side = place.folder.name if place.folder.name in ("fake", "real") else ""
     unit = "/".join([side, *(names or [inside.stem])]).lstrip("/")
     match = _NAMES.fullmatch(names[-1]) if names and not side else None
-    people = (
-        [person for person in match.groups() if person] if match else [f"{place.method}/{unit}"]
-    )
+    people = [person for person in match.groups() if person] if match else []
     moving = bool(names) and kind in ("FS", "FR")
     return Sample(
         path=path,
         label=place.label,
         family=place.method if place.label else "",
         source=place.source,
-        identity=people[0],
+        identity=people[0] if people else f"{place.method}/{unit}",
         split=place.split,
         kind="frame" if moving else "photo",
         video=unit if moving else "",
