@@ -62,8 +62,9 @@ def test_a_part_without_its_list_is_told(tmp_path: Path) -> None:
         list(dfdc.samples(tmp_path))
 
 
-def test_a_list_without_labels_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["filename\n4000.mp4\n", "filename,label\n4000.mp4,7\n"])
+def test_a_list_without_known_labels_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "test").mkdir()
-    (tmp_path / "test/labels.csv").write_text("filename\n4000.mp4\n")
+    (tmp_path / "test/labels.csv").write_text(text)
     with pytest.raises(LabError, match="unknown_layout"):
         list(dfdc.samples(tmp_path))

@@ -115,7 +115,7 @@ def written_as_published(path: Path) -> Iterator[Path]:
     """
     try:
         yield path
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         message = f"{path} is not as the set's own: {error!r}"
         raise LabError("unknown_layout", message) from error
 

@@ -25,7 +25,7 @@ from unmask.lab.data.sets._videos import (
     written_as_published,
 )
 
-FORGED = "FAKE"
+LABELS = ("REAL", "FAKE")
 _PART = re.compile(r"dfdc_train_part_\d+|train_sample_videos")
 _HELD: dict[str, Split] = {"validation": "val", "test": "test"}
 
@@ -54,19 +54,19 @@ def samples(root: Path) -> Iterator[Sample]:
     for name, split in _HELD.items():
         with written_as_published(root / name / "labels.csv") as path:
             rows = csv.DictReader(lines(path))
-            held = {row["filename"]: {"label": ("REAL", FORGED)[int(row["label"])]} for row in rows}
+            held = {row["filename"]: {"label": LABELS[int(row["label"])]} for row in rows}
             yield from _read(root / name, split, held)
 
 
 def _read(folder: Path, split: Split, rows: Mapping[str, Mapping[str, str]]) -> Iterator[Sample]:
     found = by_video(folder)
     for name, row in rows.items():
-        forged = row["label"] == FORGED
+        label = LABELS.index(row["label"])
         for medium in listed(found, folder / name):
             yield Sample(
                 path=medium.path,
-                label=int(forged),
-                family=FORGED if forged else "",
+                label=label,
+                family=LABELS[1] if label else "",
                 source=f"{FACTS.name}/{folder.name}",
                 identity=Path(row.get("original") or name).stem,
                 split=split,

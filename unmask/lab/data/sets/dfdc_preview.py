@@ -15,6 +15,7 @@ from unmask.lab.data.layout import Facts, Sample
 from unmask.lab.data.sets._folders import PHOTOS, split_of
 from unmask.lab.data.sets._videos import Medium, files, load, written_as_published
 
+LABELS = ("real", "fake")
 FOLDERS = ("original_videos", "method_A", "method_B")
 
 FACTS = Facts(
@@ -40,13 +41,13 @@ def samples(root: Path) -> Iterator[Sample]:
 
 
 def _sample(medium: Medium, folder: str, row: Mapping[str, Any]) -> Sample:
-    forged = row["label"] == "fake"
-    labels = {"donor": str(row.get("swapped_id") or "") if forged else ""}
+    label = LABELS.index(row["label"])
+    labels = {"donor": str(row.get("swapped_id") or "") if label else ""}
     labels["augmentations"] = "+".join(row.get("augmentations") or ())
     return Sample(
         path=medium.path,
-        label=int(forged),
-        family=folder if forged else "",
+        label=label,
+        family=folder if label else "",
         source=f"{FACTS.name}/{folder}",
         identity=str(row.get("target_id") or medium.video),
         split=split_of(row["set"]),
