@@ -17,7 +17,7 @@ from unmask.lab.methods import npr
 from unmask.types import Face
 
 SETS = (("ffhq256_vs_stylegan_140k", 0), ("ffhq256_vs_stylegan_140k", 1), ("lfw", 0))
-SMALL = npr.Config(initial="", stages=4, residual=8, pairs=64)
+SMALL = npr.Config(initial="", stages=4, residual=8, pairs=64, windows=2)
 
 
 def _region(number: int, source: str, label: int, side: int = 200) -> Region:

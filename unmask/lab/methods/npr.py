@@ -93,7 +93,7 @@ class Config:
     """
 
     window: int = 128
-    windows: int = 2
+    windows: int = 1
     margin: float = 1.2
     stages: int = 5
     residual: int = 32
