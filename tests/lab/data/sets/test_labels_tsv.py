@@ -42,7 +42,12 @@ def test_samples(tmp_path: Path) -> None:
     assert list(labels_tsv.samples(tmp_path)) == [
         Sample(
             *(tmp_path / "web/real/a.jpg", 0, "", web, *a),
-            labels={**kept, "sha256": "01", "genuine": "real_web"},
+            labels={
+                **kept,
+                "sha256": "01",
+                "genuine": "real_web",
+                "outline": "web/mask/a_mask.jpg",
+            },
         ),
         Sample(
             *(tmp_path / "web/fake/b.mp4", 1, "swap_web", web, *b, "clip"),

@@ -79,11 +79,25 @@ def label_of(name: str) -> int | None:
         >>> label_of("real"), label_of("Fake faces 2"), label_of("real_vs_fake"), label_of("anna")
         (0, 1, None, None)
     """
+    rest = _said(name) - _GENUINE - _MADE - _PLAIN - _SPLITS.keys()
+    return None if rest else hint(name)
+
+
+def hint(name: str) -> int | None:
+    """The label that words in any name hint at, whatever else it says; `None` for none or both.
+
+    Example:
+        >>> hint("fake_news_corpus"), hint("anna_real_03"), hint("anna")
+        (1, 0, None)
+    """
+    said = _said(name)
+    genuine, made = bool(said & _GENUINE), bool(said & _MADE)
+    return None if genuine == made else int(made)
+
+
+def _said(name: str) -> frozenset[str]:
     plain = re.sub("bona[ _-]fide", "bonafide", name.lower())
-    said = {word.removesuffix("s") for word in re.findall("[a-z]+", plain)}
-    genuine, made = said & _GENUINE, said & _MADE
-    rest = said - _GENUINE - _MADE - _PLAIN - _SPLITS.keys()
-    return None if rest or bool(genuine) == bool(made) else int(bool(made))
+    return frozenset(word.removesuffix("s") for word in re.findall("[a-z]+", plain))
 
 
 def optional(module: str, purpose: str) -> ModuleType:

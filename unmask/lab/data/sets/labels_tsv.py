@@ -1,8 +1,8 @@
 """The development set's own layout: folders described by one `LABELS.tsv`.
 
 Besides the faces of `unmask.lab.data.dev`, from which units and splits come, this yields the
-scenes, whose masks are found by name; outlines of people are no masks of a forgery. The sha256 of
-each file stays among the labels.
+scenes, whose masks are found by name; outlines of people are no masks of a forgery and
+stay among the labels, as does the sha256 of each file.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ def _sample(root: Path, row: Mapping[str, str], mask: Path | None) -> Sample:
     path = root / row["path"]
     unit = f"{row['set']}/{row['identity'] or row['path']}"
     label = int(row["label"] not in _GENUINE)
+    labels = {key: row[key] for key in _KEPT if row.get(key)}
+    if not label:
+        labels["genuine"] = row["family"]
+        labels |= {"outline": mask.relative_to(root).as_posix()} if mask else {}
     return Sample(
         path=path,
         label=label,
@@ -65,6 +69,5 @@ def _sample(root: Path, row: Mapping[str, str], mask: Path | None) -> Sample:
         split=dev.split_of(row["set"], unit),
         kind=kind_of(path),
         mask=mask if label else None,
-        labels={key: row[key] for key in _KEPT if row.get(key)}
-        | ({} if label else {"genuine": row["family"]}),
+        labels=labels,
     )
