@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import importlib.util
 import io
 import json
 import shutil
@@ -18,7 +19,7 @@ import pytest
 
 from unmask.errors import LabError
 from unmask.lab.data import inspect as inspection
-from unmask.lab.data import look
+from unmask.lab.data import layout, look
 from unmask.lab.data.sets import manifest
 from unmask.types import Pixels
 
@@ -239,6 +240,32 @@ def test_manifest_holds_every_sum_and_can_be_read(tree: Tree, tmp_path: Path) ->
     assert rows[0]["sha256"] == hashlib.sha256(content).hexdigest()
     again = list(manifest.samples(tmp_path / "lists.jsonl"))
     assert [s.labels["sha256"] for s in again] == [s.labels["sha256"] for s in first.samples]
+
+
+def builder(name: str) -> Callable[[Path], None]:
+    """What makes a small tree of a layout: every reader's test has it."""
+    place = Path(__file__).parent / "sets" / f"test_{name}.py"
+    spec = importlib.util.spec_from_file_location(f"inspected_tree_of_{name}", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    build: Callable[[Path], None] = module.build
+    return build
+
+
+@pytest.mark.parametrize("name", layout.readers())
+def test_every_layout_can_be_inspected(name: str, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    builder(name)(tmp_path / "set")
+    found = inspection.inspect(tmp_path / "set")
+    assert found.layout == name
+    # The trees hold files of no bytes, or none at all.
+    unusable = {f.where for f in found.faults if f.kind.startswith(("empty_", "missing_"))}
+    files = {s.path.relative_to(tmp_path / "set").as_posix() for s in found.samples}
+    assert files <= unusable
+    found.write(tmp_path / "manifest.csv")
+    assert len(list(manifest.samples(tmp_path))) == len(found.samples)
 
 
 def test_an_unknown_layout_is_told(tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ def contradictions(seen: Seen) -> Iterator[Fault]:
     """Files of the same content that are called genuine here and manipulated there."""
     known: dict[str, Sample] = {}
     for sample in seen.samples:
-        digest = seen.looks[sample.path].sha256
-        first = known.setdefault(digest, sample) if digest else sample
+        look = seen.looks[sample.path]
+        first = sample if look.error else known.setdefault(look.sha256, sample)
         if first.label != sample.label:
             detail = f"label {first.label}, and {seen.name(sample.path)} label {sample.label}"
             yield Fault("label_conflict", seen.name(first.path), detail)
