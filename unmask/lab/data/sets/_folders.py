@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from importlib import import_module
@@ -54,9 +55,12 @@ def folders(root: Path, depth: int) -> Iterator[Path]:
     """
     if depth < 1 or not root.is_dir():
         return
-    for inner in sorted(p for p in root.iterdir() if p.name[0] != "." and p.is_dir()):
-        yield inner
-        yield from folders(inner, depth - 1)
+    # Folders of a set may hold a million files: the listing already tells what is a folder.
+    with os.scandir(root) as entries:
+        names = sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
+    for name in names:
+        yield root / name
+        yield from folders(root / name, depth - 1)
 
 
 def split_of(word: str) -> Split:
