@@ -57,15 +57,34 @@ def test_lists(tmp_path: Path) -> None:
 
 
 def test_labels_that_nothing_tells(tmp_path: Path) -> None:
-    (tmp_path / "metadata.csv").write_text("file_name,caption\n1.png,a cat\n")
-    with pytest.raises(LabError, match="called real"):
+    for text in ("file_name,caption\n1.png,a cat\n", "file_name,label\n1.png,real\n2.png,\n"):
+        (tmp_path / "metadata.csv").write_text(text)
+        with pytest.raises(LabError, match="does not tell what is real"):
+            list(imagefolder.samples(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.jsonl", '{"file_name": "1.png"}\n[1]\n'),
+        ("metadata.jsonl", '{"file_name": "1.png", "label": 0}\n{"label": 1}\n'),
+        ("metadata.jsonl", '{"file_name": "1.png"'),
+        ("metadata.csv", "file_name,label\n,real\n"),
+        ("metadata.csv", "file_name,label\n/1.png,real\n"),
+    ],
+)
+def test_a_broken_list_is_said(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(LabError, match=name):
         list(imagefolder.samples(tmp_path))
 
 
-def test_a_broken_list_is_said(tmp_path: Path) -> None:
-    (tmp_path / "metadata.jsonl").write_text('{"file_name": "1.png"}\n[1]\n')
-    with pytest.raises(LabError, match=r"metadata\.jsonl"):
-        list(imagefolder.samples(tmp_path))
+def test_rows_may_be_short_or_long(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("file_name,label,note\n1.png,real\n2.png,fake,a,b\n")
+    assert list(imagefolder.samples(tmp_path)) == [
+        Sample(tmp_path / "1.png", 0, "", "imagefolder", "1"),
+        Sample(tmp_path / "2.png", 1, "fake", "imagefolder", "2", labels={"note": "a"}),
+    ]
 
 
 def test_classes_without_a_genuine_one_are_not_taken(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from unmask.errors import LabError
 from unmask.lab.data.layout import Facts, Sample
@@ -51,8 +52,10 @@ def samples(root: Path) -> Iterator[Sample]:
     rows = [(path.parent / row[_NAME], row) for path in _lists(root) for row in _rows(path)]
     rows = rows or [(path, {}) for path in media(_top(root))]
     words = {_word(root, path, row) for path, row in rows}
-    if not any(_label(word) == 0 for word in words) and any(_label(w) is None for w in words):
-        raise LabError("unknown_layout", f"Nothing in {root} is called real; labels: {words}")
+    labels = {_label(word) for word in words}
+    if "" in words or (None in labels and 0 not in labels):
+        told = ", ".join(repr(word) for word in sorted(words)[:5])
+        raise LabError("unknown_layout", f"{root} does not tell what is real; it has {told}.")
     yield from (_sample(root, path, row) for path, row in rows)
 
 
@@ -74,11 +77,15 @@ def _rows(path: Path) -> Iterator[Mapping[str, str]]:
     try:
         text = path.read_text("utf-8-sig")
         if path.suffix == ".csv":
-            yield from csv.DictReader(StringIO(text, newline=""))
-            return
-        for line in filter(str.strip, text.split("\n")):
-            yield {key: _text(value) for key, value in json.loads(line).items()}
-    except (ValueError, AttributeError) as error:
+            rows: Iterable[Mapping[str, Any]] = csv.DictReader(StringIO(text, newline=""))
+        else:
+            rows = map(json.loads, filter(str.strip, text.split("\n")))
+        for row in rows:
+            known = {key: _text(value) for key, value in row.items() if key and value is not None}
+            if not known.get(_NAME) or Path(known[_NAME]).is_absolute():
+                raise ValueError(f"a row without a relative {_NAME}")
+            yield known
+    except (ValueError, AttributeError, csv.Error) as error:
         raise LabError("unknown_layout", f"{path} cannot be read: {error}") from error
 
 
