@@ -79,3 +79,9 @@ def test_without_the_file(tmp_path: Path) -> None:
     assert not labels_tsv.recognises(tmp_path)
     with pytest.raises(LabError, match=r"LABELS\.tsv"):
         list(labels_tsv.samples(tmp_path))
+
+
+def test_missing_columns_are_told(tmp_path: Path) -> None:
+    (tmp_path / "LABELS.tsv").write_text("path\tlabel\tset\na.jpg\treal\tweb\n")
+    with pytest.raises(LabError, match="has no family, identity"):
+        list(labels_tsv.samples(tmp_path))

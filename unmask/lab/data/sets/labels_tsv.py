@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from unmask.errors import LabError
 from unmask.lab.data import dev
 from unmask.lab.data.layout import Facts, Sample
 from unmask.lab.data.sets._folders import kind_of
@@ -23,6 +24,7 @@ FACTS = Facts(
 
 _GENUINE = frozenset(("real", "authentic"))
 _MASK = "mask"
+_NEEDED = ("path", "label", "family", "set", "identity")
 _KEPT = ("task", "licence", "sha256")
 
 
@@ -35,9 +37,12 @@ def samples(root: Path) -> Iterator[Sample]:
     """Everything but the masks, in the file's order.
 
     Raises:
-        LabError: `data_missing` when there is no `LABELS.tsv`.
+        LabError: `data_missing` when there is no `LABELS.tsv`, `unknown_layout` when it lacks a
+            column.
     """
     rows = dev.rows(root)
+    if rows and (missing := [name for name in _NEEDED if name not in rows[0]]):
+        raise LabError("unknown_layout", f"{root / 'LABELS.tsv'} has no {', '.join(missing)}")
     masks = {
         (row["set"], _stem(row).removesuffix("_gt").removesuffix("_mask")): root / row["path"]
         for row in rows
