@@ -95,3 +95,61 @@ def test_interval_is_reproducible_and_skips_undefined_draws() -> None:
 def test_lengths_must_match() -> None:
     with pytest.raises(ValueError, match="one non-empty length"):
         metrics.auc([0, 1], [0.5])
+
+
+def test_videos_of_one_name_stay_apart_by_source_and_label() -> None:
+    keys = [("ffpp/DF", "000_003"), ("ffpp/DF", "000_003"), ("ffpp/F2F", "000_003"), ("dfd", "000")]
+    keys += [("dfd", "000")]
+    y, s, firsts = metrics.per_video([1, 1, 1, 1, 0], [0.1, 0.3, 0.9, 0.8, 0.2], keys)
+    assert y.tolist() == [1, 1, 1, 0]
+    assert s.tolist() == pytest.approx([0.2, 0.9, 0.8, 0.2])
+    assert firsts == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("how", "wanted"),
+    [("mean", [3.0]), ("max", [6.0]), ("top3", [4.0]), ("top5", [3.0]), ("none", [6, 1, 2, 4, 2])],
+)
+def test_aggregations_by_hand(how: str, wanted: list[float]) -> None:
+    scores = metrics.per_video([1] * 5, [6, 1, 2, 4, 2], [("s", "v")] * 5, how)[1]
+    assert scores.tolist() == wanted
+
+
+def test_an_unknown_aggregation_is_refused() -> None:
+    with pytest.raises(ValueError, match="no aggregation"):
+        metrics.per_video([1], [1], [("s", "v")], "median")
+
+
+def test_a_paired_difference_is_narrower_than_the_two_intervals_suggest() -> None:
+    rng = np.random.default_rng(3)
+    y = np.arange(200) % 2
+    hard = rng.normal(size=200)
+    first, second = y + hard + 0.05 * rng.normal(size=200), 0.9 * y + hard
+    units = list(range(200))
+    value, (low, high) = metrics.difference(metrics.auc, y, first, second, units, draws=200)
+    assert value == pytest.approx(metrics.auc(y, first) - metrics.auc(y, second))
+    assert low <= value <= high
+    alone = metrics.interval(metrics.auc, y, first, units, draws=200)
+    assert high - low < (alone[1] - alone[0]) / 3
+    back, _ = metrics.difference(metrics.auc, y, second, first, units, draws=2)
+    assert back == pytest.approx(-value)
+
+
+def test_a_difference_over_strata_averages_the_sets() -> None:
+    y = [0, 1, 0, 1]
+    first, second = [0, 1, 0, 1], [0, 1, 1, 0]
+    units, sets = ["a", "b", "a", "b"], ["x", "x", "y", "y"]
+    found = metrics.difference(metrics.auc, y, first, second, units, strata=sets, draws=50)
+    assert found == (0.5, (0.5, 0.5))
+
+
+def test_the_best_threshold_is_scikit_learns_highest_balanced_accuracy() -> None:
+    y, s = _draw(11, ties=False)
+    reached = metrics.balanced_accuracy(y, s, metrics.best_threshold(y, s))
+    assert reached == pytest.approx(max(sk.balanced_accuracy_score(y, s >= t) for t in s))
+
+
+def test_the_best_threshold_by_hand() -> None:
+    assert metrics.best_threshold([0, 1, 0, 1], [1, 2, 3, 4]) == 1.5
+    assert metrics.best_threshold([1, 0], [1, 2]) == 1.0
+    assert math.isnan(metrics.best_threshold([1, 1], [1, 2]))

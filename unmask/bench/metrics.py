@@ -16,7 +16,11 @@ import numpy.typing as npt
 Labels = npt.ArrayLike
 Scores = npt.ArrayLike
 Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
+AGGREGATIONS = ("mean", "max", "top3", "top5", "none")
+"""How the scores of one video become one: their mean, the highest, the mean of the highest few; or
+every frame stays on its own."""
 _Floats = npt.NDArray[np.float64]
+_Rows = npt.NDArray[np.int64]
 
 
 def auc(labels: Labels, scores: Scores) -> float:
@@ -224,13 +228,140 @@ def interval(
         (1.0, 1.0)
     """
     y, s = _pair(labels, scores)
-    members = _members(units)
+
+    def of(rows: _Rows) -> float:
+        return metric(y[rows].astype(np.int64), s[rows])
+
+    return _spread(of, [_members(units)], draws, level, seed)
+
+
+def difference(
+    metric: Metric,
+    labels: Labels,
+    first: Scores,
+    second: Scores,
+    units: Sequence[object],
+    *,
+    strata: Sequence[object] | None = None,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, tuple[float, float]]:
+    """How far one detector leads another on the same samples, with its interval.
+
+    Both are measured on every resample, so what makes a sample hard for both cancels out.
+
+    Args:
+        metric: Function of labels and scores.
+        labels: 1 manipulated, 0 genuine.
+        first: Scores of the detector that leads when the difference is positive.
+        second: Scores of the other.
+        units: As for `interval`.
+        strata: The test set of each sample. The metric is then taken in each and averaged, and
+            units are resampled within them.
+        draws: As for `interval`.
+        level: As for `interval`.
+        seed: As for `interval`.
+
+    Returns:
+        Difference of the metric, and its lower and upper bound.
+
+    Example:
+        >>> difference(auc, [0, 0, 1, 1], [1, 2, 3, 4], [4, 3, 2, 1], ["a", "b", "c", "d"])
+        (1.0, (1.0, 1.0))
+    """
+    (y, a), (_, b) = _pair(labels, first), _pair(labels, second)
+    part = np.unique([str(name) for name in strata or [""] * y.size], return_inverse=True)[1]
+
+    def lead(rows: _Rows) -> float:
+        inside = [rows[part[rows] == number] for number in range(int(part.max()) + 1)]
+        sets = [(y[r].astype(np.int64), a[r], b[r]) for r in inside]
+        return float(np.mean([metric(w, x) - metric(w, z) for w, x, z in sets]))
+
+    members = _members(list(zip(part.tolist(), units, strict=True)))
+    groups = [[rows for rows in members if part[rows[0]] == k] for k in np.unique(part)]
+    return lead(np.arange(y.size)), _spread(lead, groups, draws, level, seed)
+
+
+def per_video(
+    labels: Labels, scores: Scores, keys: Sequence[tuple[str, str]], how: str = "mean"
+) -> tuple[npt.NDArray[np.int64], _Floats, list[int]]:
+    """One score a video, in the order of the videos' first frames.
+
+    A video is told by its source, its label and its own name: two sources, or a genuine video and
+    its forgery, may well share a name.
+
+    Args:
+        labels: Of the frames.
+        scores: Of the frames.
+        keys: Source and name of each frame's video.
+        how: One of `AGGREGATIONS`; "top3" is the mean of the three highest.
+
+    Returns:
+        Labels, scores, and the row of each video's first frame.
+
+    Raises:
+        ValueError: For an unknown aggregation.
+
+    Example:
+        >>> keys = [("a", "000"), ("a", "000"), ("b", "000")]
+        >>> per_video([1, 1, 1], [0.2, 0.6, 0.9], keys)[1].tolist()
+        [0.4, 0.9]
+    """
+    if how not in AGGREGATIONS:
+        raise ValueError(f"{how!r} is no aggregation; there are {', '.join(AGGREGATIONS)}")
+    y, s = _pair(labels, scores)
+    if how == "none":
+        return y.astype(np.int64), s, list(range(y.size))
+    members = _members(list(zip(keys, y.tolist(), strict=True)))
+    firsts = [int(rows[0]) for rows in members]
+    return y[firsts].astype(np.int64), np.array([_one(s[r], how) for r in members]), firsts
+
+
+def best_threshold(labels: Labels, scores: Scores) -> float:
+    """Threshold of the highest balanced accuracy, halfway to the next score below it.
+
+    Made on a development split and then kept: on the test split itself it would flatter.
+
+    Returns:
+        NaN when a class is missing; the lowest such threshold when several are as good.
+
+    Example:
+        >>> best_threshold([0, 0, 1, 1], [0.1, 0.3, 0.5, 0.8])
+        0.4
+    """
+    alarms, hits, thresholds = roc(labels, scores)
+    gain = hits - alarms
+    if not np.isfinite(gain).all():
+        return float("nan")
+    best = len(gain) - 1 - int(np.argmax(gain[::-1]))
+    if best in (0, len(gain) - 1):
+        return float(thresholds[best])
+    return float((thresholds[best] + thresholds[best + 1]) / 2)
+
+
+def _one(scores: _Floats, how: str) -> float:
+    if how == "mean":
+        return float(scores.mean())
+    count = 1 if how == "max" else int(how.removeprefix("top"))
+    return float(np.sort(scores)[-count:].mean())
+
+
+def _spread(
+    statistic: Callable[[_Rows], float],
+    groups: Sequence[Sequence[_Rows]],
+    draws: int,
+    level: float,
+    seed: int,
+) -> tuple[float, float]:
+    """Quantiles of a statistic of rows, units being drawn anew within each group."""
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(draws):
-        chosen = rng.integers(len(members), size=len(members))
-        rows = np.concatenate([members[unit] for unit in chosen])
-        values.append(metric(y[rows].astype(np.int64), s[rows]))
+        chosen = [
+            group[index] for group in groups for index in rng.integers(len(group), size=len(group))
+        ]
+        values.append(statistic(np.concatenate(chosen)))
     finite = np.asarray(values)[np.isfinite(values)]
     if finite.size == 0:
         return float("nan"), float("nan")
