@@ -1,0 +1,79 @@
+"""A list of finished work that survives being killed: whole lines count, half a line does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from unmask.errors import ConfigError, LabError
+
+
+class Journal:
+    """`crop.json` says how the folder is made, `crop.jsonl` has one line a finished unit.
+
+    Attributes:
+        count: Finished units.
+        last: The last one's line; `None` before the first.
+    """
+
+    def __init__(self, folder: Path, head: Mapping[str, Any]) -> None:
+        """Begin a folder, or continue one that was begun in the same way.
+
+        Raises:
+            ConfigError: `bad_option` when the folder holds something else.
+        """
+        self._path, told = folder / "crop.jsonl", folder / "crop.json"
+        text = json.dumps(head, indent=1, sort_keys=True) + "\n"
+        if told.is_file():
+            _same(folder, json.loads(told.read_text("utf-8")), json.loads(text))
+        elif folder.is_dir() and any(folder.iterdir()):
+            raise ConfigError("bad_option", f"{folder} is not empty and holds no crops.")
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            new = folder / "crop.json.part"
+            new.write_text(text, encoding="utf-8")
+            new.replace(told)
+        self._mend()
+        self.count = 0
+        self.last: Mapping[str, Any] | None = None
+        for line in self.lines():
+            self.count, self.last = self.count + 1, line
+        self._stream = self._path.open("a", encoding="utf-8")
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Add a finished unit; it counts as soon as this returns."""
+        self._stream.write(json.dumps(line, sort_keys=True) + "\n")
+        self._stream.flush()
+
+    def lines(self) -> Iterator[Mapping[str, Any]]:
+        """All finished units, the first one first.
+
+        Raises:
+            LabError: `data_missing` when the list was damaged.
+        """
+        with self._path.open(encoding="utf-8") as stream:
+            for text in stream:
+                try:
+                    yield json.loads(text)
+                except ValueError as error:
+                    raise LabError("data_missing", f"{self._path} is damaged") from error
+
+    def close(self) -> None:
+        """Close the list."""
+        self._stream.close()
+
+    def _mend(self) -> None:
+        """Drop a line of which only the beginning was written."""
+        self._path.touch()
+        with self._path.open("rb+") as stream:
+            whole = sum(len(line) for line in stream if line.endswith(b"\n"))
+            stream.truncate(whole)
+
+
+def _same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    others = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+    if others:
+        told = ", ".join(others)
+        raise ConfigError("bad_option", f"{folder} was begun with other values of: {told}.")
