@@ -121,8 +121,9 @@ def crop(
         )
     name = name or layout.recognise(root)
     found = units(layout.read(root, name), root)
-    with closing(Journal(out, _head(name, found, settings))) as journal:
-        writer = writers()[settings.format](out, found, settings.frames)
+    writer = writers()[settings.format](out, found, settings.frames)
+    journal = Journal(out, _head(name, found, settings))
+    with closing(journal), closing(writer):
         if journal.last:
             writer.resume(journal.last)
         left = found[journal.count :]

@@ -89,7 +89,7 @@ def units(samples: Iterable[Sample], root: Path) -> list[Unit]:
     Returns:
         Units in the order in which the first of their samples comes.
     """
-    folder = root if root.is_dir() else root.parent
+    folder = root.parent if root.is_file() else root
     groups: dict[str, dict[Path, Sample]] = {}
     for sample in samples:
         key = _key(sample, Unit("", folder, (sample,)).name())

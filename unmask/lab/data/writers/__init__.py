@@ -48,6 +48,9 @@ class Writer(Protocol):
             lines: Of all units in their order.
         """
 
+    def close(self) -> None:
+        """Let go of everything, complete or not."""
+
 
 @cache
 def writers() -> Mapping[str, type[Writer]]:

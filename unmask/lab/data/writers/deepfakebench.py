@@ -131,6 +131,9 @@ class Writer:
             text = json.dumps({name: labels}, indent=1)
             (folder / f"{plain(name)}.json").write_text(text, encoding="utf-8")
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _store(self, unit: Unit, kind: str, name: str, data: bytes) -> str:
         path = f"{_FRAMES}/{self._places[unit.key].folder(kind)}/{name}"
         (self._out / path).parent.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,9 @@ class Writer:
         found = (sample for unit, line in pairs for sample in self._listed(unit, line))
         manifest.write(found, self._out / "manifest.csv")
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _listed(self, unit: Unit, line: Line) -> Iterator[Sample]:
         folder, clip = self._out / line["folder"], unit.samples[0].kind == "clip"
         for image, mask, number in line["stored"]:

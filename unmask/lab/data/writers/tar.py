@@ -32,10 +32,11 @@ class Writer:
     def resume(self, last: Line) -> None:
         """Cut off what was begun after the line; see `writers.Writer`."""
         self._shard = last["shard"]
-        part = self._part()
-        if not part.is_file():
-            if not self._whole().is_file():
-                raise LabError("data_missing", f"{self._whole()} was written and is gone")
+        part, open_ = self._part(), self._part().is_file()
+        for number in range(self._shard + (not open_)):
+            if not self._whole(number).is_file():
+                raise LabError("data_missing", f"{self._whole(number)} was written and is gone")
+        if not open_:
             return
         if part.stat().st_size < last["end"]:
             raise LabError("data_missing", f"{part} is shorter than it was")
@@ -46,7 +47,7 @@ class Writer:
     def put(self, unit: Unit, pictures: Sequence[Picture]) -> dict[str, Any]:
         """Append a unit's members; see `writers.Writer`."""
         if self._shards[unit.key] != self._shard or self._file is None:
-            self._close()
+            self._complete()
             self._shard = self._shards[unit.key]
             self._file = self._part().open("wb")
         for name, data in (member for picture in pictures for member in members(picture)):
@@ -56,9 +57,14 @@ class Writer:
 
     def finish(self, lines: Iterable[Line]) -> None:
         """Complete the last shard."""
-        self._close()
+        self._complete()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the open shard as it is."""
+        if self._file is not None:
+            self._file.close()
+
+    def _complete(self) -> None:
         """End the open shard as tar wants it and give it its name."""
         if self._file is None:
             return
@@ -66,11 +72,11 @@ class Writer:
         ending += -(self._file.tell() + ending) % tarfile.RECORDSIZE
         self._file.write(bytes(ending))
         self._file.close()
-        self._part().replace(self._whole())
+        self._part().replace(self._whole(self._shard))
         self._file = None
 
-    def _whole(self) -> Path:
-        return self._out / f"shard-{self._shard:06d}.tar"
+    def _whole(self, number: int) -> Path:
+        return self._out / f"shard-{number:06d}.tar"
 
     def _part(self) -> Path:
         return self._out / f"shard-{self._shard:06d}.tar.part"
