@@ -47,7 +47,7 @@ class Examiner:
         """Logit by detector; `None` where there was no face or the crop recipe refused it."""
         face = self.face(pixels)
         return {
-            name: None if face is None else _logit(detector, pixels, face)
+            name: None if face is None else logit(detector, pixels, face)
             for name, detector in self.detectors.items()
         }
 
@@ -58,7 +58,8 @@ class Examiner:
         return None if points is None else self_blend(pixels, points, rng)[0]
 
 
-def _logit(detector: Detector, pixels: Pixels, face: Face) -> float | None:
+def logit(detector: Detector, pixels: Pixels, face: Face) -> float | None:
+    """A detector's logit of a face, cut by its own recipe; `None` where that refuses the face."""
     score = detector.score([cut(pixels, face, detector.card.crop)])[0]
     return None if score is None else score.raw
 

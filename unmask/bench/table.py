@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
 
 from unmask.bench import metrics
 from unmask.bench.families import Item
 from unmask.bench.scoring import Scored
-from unmask.bench.shortcut import Shortcut
-
-FOLDS = 5
+from unmask.bench.shortcut import rival
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +130,11 @@ def _baseline(made: Pairs) -> tuple[Floats, str]:
     """The baseline's scores for the test items, and how it was trained."""
     train = [(item, row) for item, row in made if item.split != "test"]
     test = [(item, row) for item, row in made if item.split == "test"]
-    features = np.array([row.features for _, row in test])
-    if len({item.label for item, _ in train}) == 2:
-        rival = Shortcut().fit([r.features for _, r in train], [i.label for i, _ in train])
-        return rival.score(features), "train split"
-    # A source that nothing was trained on: let the baseline learn from four fifths of it.
-    labels, groups = [i.label for i, _ in test], [i.unit for i, _ in test]
-    scores = np.full(len(test), 0.5)
-    parts = min(FOLDS, len(set(groups)))
-    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=0)
-    for fit, held in folds.split(features, labels, groups):
-        chosen = [labels[i] for i in fit]
-        if len(set(chosen)) == 2:
-            scores[held] = Shortcut().fit(features[fit], chosen).score(features[held])
-    return scores, "cross-fitted"
+    return rival(
+        ([row.features for _, row in train], [item.label for item, _ in train]),
+        ([row.features for _, row in test], [item.label for item, _ in test]),
+        [item.unit for item, _ in test],
+    )
 
 
 def _figure(value: float, bounds: tuple[float, float]) -> str:

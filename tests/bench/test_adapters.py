@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import doctest
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from unmask.bench import adapters
+from unmask.errors import BundleError, ConfigError
+from unmask.types import Face, Pixels
+
+FACE = Face((20, 20, 70, 80), 1.0, np.zeros((5, 2), np.float32))
+
+
+def _grey(level: int) -> Pixels:
+    return np.full((100, 100, 3), level, np.uint8)
+
+
+def test_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(adapters).failed == 0
+
+
+def test_a_bundle_folder(tiny_bundle: Any) -> None:
+    bundle = tiny_bundle("seer", scale=2.0)
+    judge = adapters.judge(str(bundle.folder))
+    assert judge.name == "seer"
+    assert judge.alarm == 0.7
+    dark, bright = judge.score(_grey(0), FACE), judge.score(_grey(255), FACE)
+    assert (dark, bright) == (pytest.approx(-4), pytest.approx(4))
+    assert judge.probability(0.0) == 0.5
+
+
+def test_the_same_network_under_another_crop_has_another_sum(tiny_bundle: Any) -> None:
+    one = adapters.BundleJudge(tiny_bundle("a"))
+    two = adapters.BundleJudge(tiny_bundle("b", crop={"margin": 2.0}))
+    assert one.sha256 != two.sha256
+
+
+@pytest.mark.parametrize("card", ["card.json", "mine.json"])
+def test_an_onnx_file_with_a_card_beside_it(tiny_bundle: Any, tmp_path: Path, card: str) -> None:
+    bundle = tiny_bundle()
+    shutil.copy(bundle.model, tmp_path / "mine.onnx")
+    document = json.loads((bundle.folder / "card.json").read_text())
+    document["model"]["file"] = "mine.onnx"
+    (tmp_path / card).write_text(json.dumps(document))
+    judge = adapters.judge(str(tmp_path / "mine.onnx"))
+    assert judge.score(_grey(255), FACE) == pytest.approx(2)
+
+
+def test_an_onnx_file_without_its_card(tiny_bundle: Any, tmp_path: Path) -> None:
+    bundle = tiny_bundle()
+    shutil.copy(bundle.model, tmp_path / "mine.onnx")
+    with pytest.raises(BundleError, match="bundle_missing"):
+        adapters.judge(str(tmp_path / "mine.onnx"))
+    shutil.copy(bundle.folder / "card.json", tmp_path / "card.json")
+    with pytest.raises(BundleError, match=r"is the card of model\.onnx"):
+        adapters.judge(str(tmp_path / "mine.onnx"))
+
+
+def test_a_word_that_leads_nowhere() -> None:
+    with pytest.raises(ConfigError, match="unknown_detector"):
+        adapters.judge("no-such-detector")
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["Real", "Fake"], ([1], [0])),
+        (["artificial", "human"], ([0], [1])),
+        (["real", "FaceSwap_fake", "GAN generated"], ([1, 2], [0])),
+        (["realFace", "aiGenerated"], ([1], [0])),
+    ],
+)
+def test_labels_by_their_words(names: list[str], wanted: Any) -> None:
+    assert adapters.sides(dict(enumerate(names))) == wanted
+
+
+@pytest.mark.parametrize("names", [["LABEL_0", "LABEL_1"], ["fake", "ai"], ["real fake", "real"]])
+def test_labels_that_say_nothing_are_refused(names: list[str]) -> None:
+    with pytest.raises(ConfigError, match="id2label"):
+        adapters.sides(dict(enumerate(names)))
+
+
+def test_the_crop_of_a_classifier() -> None:
+    plain = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.5] * 3}
+    assert adapters.recipe({"size": {"height": 32, "width": 32}, **plain}).size == (32, 32)
+    middle = {"size": {"shortest_edge": 64}, "crop_size": 48, "do_center_crop": True, **plain}
+    assert adapters.recipe(middle).size == (48, 48)
+    assert adapters.recipe({"size": 8, "do_normalize": False}).mean == (0, 0, 0)
+    with pytest.raises(ConfigError, match="lacks a size"):
+        adapters.recipe(plain)
+    with pytest.raises(ConfigError, match="lacks a size"):
+        adapters.recipe({"size": 8})
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Path:
+    """A tiny classifier of the usual kind, saved as its library saves it."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        image_size=32,
+        patch_size=16,
+        id2label={0: "Fake", 1: "Real"},
+        label2id={"Fake": 0, "Real": 1},
+    )
+    folder = tmp_path / "vit"
+    transformers.ViTForImageClassification(config).save_pretrained(folder)
+    preparation = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3}
+    preparation |= {"image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(preparation))
+    return folder
+
+
+def test_a_hugging_face_folder(classifier: Path) -> None:
+    import torch
+
+    judge = adapters.judge(str(classifier))
+    assert isinstance(judge, adapters.Classifier)
+    assert judge.name == "vit"
+    raw = judge.score(_grey(255), FACE)
+    with torch.inference_mode():
+        logits = judge._model(torch.ones(1, 3, 32, 32)).logits[0]
+    assert raw == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
+    assert judge.probability(raw or 0.0) == pytest.approx(float(logits.softmax(0)[0]), abs=1e-5)
+    next(classifier.glob("*.safetensors")).rename(classifier / "other.bin")
+    with pytest.raises(ConfigError, match="safetensors"):
+        adapters.judge(str(classifier))

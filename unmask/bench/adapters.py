@@ -1,0 +1,264 @@
+"""Detectors of several origins, asked in one way.
+
+A word names an embedded or imported bundle, a bundle's folder, an ONNX file with its card beside
+it (`NAME.json`, or `card.json`), a folder of a Hugging Face image classifier, or, as `PEER=FILE`,
+weights of one of `unmask.bench.peers`. A classifier is read from safetensors without running code
+from it, and gets square crops of the face.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from unmask.bench import peers
+from unmask.bench.scoring import logit
+from unmask.errors import BundleError, ConfigError
+from unmask.faces.align import cut
+from unmask.judge import card as cards
+from unmask.judge.bundle import Bundle, resolve
+from unmask.judge.card import CropRecipe
+from unmask.judge.runtime import Detector
+from unmask.types import Crop, Face, Pixels
+
+FAKE: Final = re.compile(
+    r"(deep)?fakes?|forged|forgery|manipulated|altered|tampered|synthetic|generated|artificial|ai"
+    r"|swap(ped)?|morph|spoof"
+)
+REAL: Final = re.compile(r"real|realism|genuine|authentic|original|pristine|human|bonafide")
+MARGIN = 1.3
+"""Side of a classifier's crop in sides of the face; the field's customary one."""
+ALARM_RATE = 0.05
+"""The operating point at which a bundle's false alarms are counted, as `unmask check` does."""
+
+
+class Judge(Protocol):
+    """What every detector can do.
+
+    Attributes:
+        name: In tables.
+        sha256: Changes with its weights and with how it is used.
+        alarm: Probability from which it says "manipulated" by default.
+    """
+
+    name: str
+    sha256: str
+    alarm: float
+
+    def score(self, pixels: Pixels, face: Face) -> float | None:
+        """Raw score of a face, higher is more suspicious; `None` where its crop is refused."""
+        ...
+
+    def probability(self, raw: float) -> float:
+        """The calibrated probability for a raw score, 0..1."""
+        ...
+
+
+def judge(word: str) -> Judge:
+    """Open a detector.
+
+    Args:
+        word: A name, a folder or a file, as above.
+
+    Raises:
+        ConfigError: `unknown_detector` for a word that leads nowhere, `bad_option` for a
+            classifier whose labels or preparation are not understood, `not_installed` without
+            transformers.
+        BundleError: When a bundle is not what its card says.
+    """
+    path = Path(word)
+    name, equals, weights = word.partition("=")
+    if equals and name in peers.names() and not path.exists():
+        return PeerJudge(peers.get(name), Path(weights))
+    if path.suffix == ".onnx" and path.is_file():
+        return BundleJudge(_beside(path))
+    if (path / "config.json").is_file() and not (path / "card.json").is_file():
+        return Classifier(path)
+    return BundleJudge(resolve(word))
+
+
+class BundleJudge:
+    """A bundle, as the runtime uses it."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._detector = Detector(bundle)
+        self.name = bundle.card.name
+        # The same network may be cut for and worn in another way by another card.
+        self.sha256 = _digest(bundle.card.model.sha256, bundle.card.crop, bundle.card.outputs)
+        points = [p for p in bundle.card.operating_points if p.fpr <= ALARM_RATE]
+        self.alarm = points[-1].threshold if points else 0.5
+
+    def score(self, pixels: Pixels, face: Face) -> float | None:
+        """As `Judge.score`."""
+        return logit(self._detector, pixels, face)
+
+    def probability(self, raw: float) -> float:
+        """As `Judge.probability`."""
+        calibration = self._detector.card.calibration
+        assert calibration is not None  # the schema asks for one wherever there is a logit
+        return calibration.probability(raw)
+
+
+class PeerJudge:
+    """A published detector with weights of the caller's; nobody calibrated it."""
+
+    alarm = 0.5
+
+    def __init__(self, peer: peers.Peer, weights: Path) -> None:
+        self._crop, self._logits = peer.crop, peer.load(weights)
+        self.name = f"{peer.name}-{weights.stem}"
+        self.sha256 = _digest(hashlib.sha256(weights.read_bytes()).hexdigest(), peer.crop)
+
+    def score(self, pixels: Pixels, face: Face) -> float | None:
+        """As `Judge.score`."""
+        crops = cut(pixels, face, self._crop)
+        if not crops:
+            return None
+        return float(self._logits(np.stack([crop.pixels for crop in crops])).mean())
+
+    def probability(self, raw: float) -> float:
+        """As `Judge.probability`."""
+        return _sigmoid(raw)
+
+
+class Classifier:
+    """A Hugging Face image classifier from a folder; its raw score is the log odds of "fake"."""
+
+    alarm = 0.5
+
+    def __init__(self, folder: Path) -> None:
+        weights = sorted(folder.glob("*.safetensors"))
+        if not weights:
+            raise ConfigError("bad_option", f"{folder} has no safetensors; nothing else is read.")
+        self.name = folder.resolve().name
+        self._model = _pretrained(folder)
+        self._fake, self._real = sides(self._model.config.id2label)
+        self.crop = recipe(_json(folder / "preprocessor_config.json"))
+        sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in weights]
+        self.sha256 = _digest(*sums, self.crop, self._fake, self._real)
+
+    def score(self, pixels: Pixels, face: Face) -> float | None:
+        """As `Judge.score`."""
+        crops = cut(pixels, face, self.crop)
+        return self._odds(crops) if crops else None
+
+    def probability(self, raw: float) -> float:
+        """As `Judge.probability`; the classifier's own, nobody calibrated it."""
+        return _sigmoid(raw)
+
+    def _odds(self, crops: Sequence[Crop]) -> float:
+        import torch
+
+        batch = np.stack([crop.pixels for crop in crops]).astype(np.float32) / 255
+        batch = (batch - np.float32(self.crop.mean)) / np.float32(self.crop.std)
+        with torch.inference_mode():
+            logits = self._model(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).logits
+        fake, real = (logits[:, side].logsumexp(1) for side in (self._fake, self._real))
+        return float((fake - real).mean())
+
+
+def sides(id2label: Mapping[int, str]) -> tuple[list[int], list[int]]:
+    """Which outputs mean "fake" and which "real", from their names.
+
+    Raises:
+        ConfigError: `bad_option` when a name says neither or both, or when a side has none.
+
+    Example:
+        >>> sides({0: "Realism", 1: "Deepfake"})
+        ([1], [0])
+    """
+    found: dict[bool, list[int]] = {True: [], False: []}
+    for number, name in id2label.items():
+        words = set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", str(name)).lower()))
+        fake, real = (any(map(side.fullmatch, words)) for side in (FAKE, REAL))
+        if fake == real:
+            raise _unclear(id2label)
+        found[fake].append(int(number))
+    if not (found[True] and found[False]):
+        raise _unclear(id2label)
+    return found[True], found[False]
+
+
+def recipe(preparation: Mapping[str, Any]) -> CropRecipe:
+    """The crop of a classifier, from its `preprocessor_config.json`.
+
+    Raises:
+        ConfigError: `bad_option` where size, mean or deviation are missing.
+
+    Example:
+        >>> recipe({"size": 224, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}).size
+        (224, 224)
+    """
+    cropped = preparation.get("do_center_crop", False) and preparation.get("crop_size")
+    size = cropped or preparation.get("size")
+    try:
+        if isinstance(size, Mapping):
+            size = size.get("height") or size["shortest_edge"]
+        side = int(size)  # type: ignore[arg-type]
+        plain = not preparation.get("do_normalize", True)
+        mean = [0.0] * 3 if plain else [float(v) for v in preparation["image_mean"]]
+        std = [1.0] * 3 if plain else [float(v) for v in preparation["image_std"]]
+        (r, g, b), (x, y, z) = mean, std
+        return CropRecipe("box", (side, side), MARGIN, (r, g, b), (x, y, z))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            "bad_option", f"preprocessor_config.json lacks a size, mean or deviation: {error}"
+        ) from error
+
+
+def _pretrained(folder: Path) -> Any:
+    try:
+        from transformers import AutoModelForImageClassification
+    except ImportError as error:
+        message = "transformers is missing; install the lab: pip install 'unmask[lab]'"
+        raise ConfigError("not_installed", message) from error
+    try:
+        return AutoModelForImageClassification.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, trust_remote_code=False
+        ).eval()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ConfigError("bad_option", f"{folder} is no image classifier: {error}") from error
+
+
+def _beside(path: Path) -> Bundle:
+    """The bundle of an ONNX file whose card lies beside it."""
+    for place in (path.with_suffix(".json"), path.with_name("card.json")):
+        if place.is_file():
+            bundle = Bundle(path.parent, cards.parse(place.read_bytes()))
+            if bundle.model.name != path.name:
+                raise BundleError("bundle_invalid", f"{place} is the card of {bundle.model.name}.")
+            bundle.verify()
+            return bundle
+    message = f"{path} has no card beside it ({path.stem}.json or card.json)."
+    raise BundleError("bundle_missing", message)
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError("bad_option", f"{path} cannot be read: {error}") from error
+    return found if isinstance(found, Mapping) else {}
+
+
+def _sigmoid(raw: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(raw, -60, 60))))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def _unclear(id2label: Mapping[int, str]) -> ConfigError:
+    told = ", ".join(map(str, id2label.values()))
+    return ConfigError(
+        "bad_option",
+        f"The classifier's labels ({told}) do not say which is fake and which is real; name them "
+        "so in id2label of its config.json.",
+    )
