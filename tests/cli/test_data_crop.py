@@ -30,7 +30,7 @@ def test_crops(unmask_cli: Any, root: Path, tmp_path: Path) -> None:
     assert told.splitlines() == [
         "folders: 2 crops of 3 pictures in 3 photos and videos",
         "no usable face  1",
-        "  real/landscape.png",
+        "  real/landscape.png: no_face",
     ]
     assert err.startswith("3 photos and videos in ")
     assert (out / "shard-000000.tar").is_file()
@@ -46,7 +46,7 @@ def test_files_that_cannot_be_used_end_with_3(unmask_cli: Any, root: Path, tmp_p
     assert code == 3
     answer = json.loads(told)
     assert answer["failed"] == {f"real/{number}.png": "empty" for number in range(7)}
-    assert (answer["crops"], answer["faceless"]) == (2, ["real/landscape.png"])
+    assert (answer["crops"], answer["faceless"]) == (2, {"real/landscape.png": "no_face"})
     assert "  and 2 more" in unmask_cli("data", "crop", root, "--out", tmp_path / "out")[1]
 
 

@@ -22,7 +22,9 @@ from PIL import Image
 from unmask.errors import ConfigError, LabError
 from unmask.lab.data import layout
 from unmask.lab.data.crop import Outcome, Settings, crop
+from unmask.lab.data.cutting import Cut, Cutter
 from unmask.lab.data.layout import Sample
+from unmask.lab.data.units import Unit
 from unmask.lab.data.writers import tar, writers
 
 SAMPLES = Path(__file__).parents[3] / "unmask" / "samples"
@@ -102,11 +104,11 @@ def test_everything_is_counted(name: str, done: dict[str, tuple[Path, Outcome]])
             "train/1/blend": 1,
             "val/0/real": 3,
         },
-        faceless=("landscape.png",),
+        faceless={"landscape.png": "no_face"},
         failed={"broken.png": "unsupported_format"},
     )
     told = json.loads((folder / "summary.json").read_text())
-    assert told["faceless"] == ["landscape.png"]
+    assert told["faceless"] == {"landscape.png": "no_face"}
     assert told["failed"] == {"broken.png": "unsupported_format"}
     assert not list(folder.rglob("*.part"))
 
@@ -344,3 +346,25 @@ def test_jpeg_and_windows(root: Path, tmp_path: Path) -> None:
     assert {Image.open(io.BytesIO(d)).format for n, d in found.items() if "jpg" in n} == {"JPEG"}
     frames = sorted(p.name for p in (tmp_path / "deepfakebench").rglob("*.jpg"))
     assert frames == ["00000.jpg", "00001.jpg", "00002.jpg", "00003.jpg"]
+
+
+def test_workers_do_not_run_far_ahead(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [Sample(root / f"{number}.png", 0, "", "x", "x") for number in range(40)]
+    begun, ahead = [], []
+
+    def cut(self: Cutter, unit: Unit) -> Cut:
+        begun.append(unit.key)
+        return Cut((), 0, {})
+
+    def watch(work: Iterator[Any], total: int) -> Iterator[Any]:
+        for number, item in enumerate(work):
+            ahead.append(len(begun) - number)
+            yield item
+
+    monkeypatch.setattr(layout, "read", lambda *_: iter(many))
+    monkeypatch.setattr(Cutter, "cut", cut)
+    crop(root, tmp_path / "out", settings("tar"), name="folders", workers=3, follow=watch)
+    assert len(begun) == 40
+    assert max(ahead) <= 2 * 3

@@ -72,7 +72,7 @@ def left(cut: Cut) -> list[float]:
 
 def test_masks_choose_the_face(cutter: Cutter, pair: tuple[Path, Box, Box]) -> None:
     path, large, small = pair
-    boxes = []
+    cuts = []
     for marked in (None, large, small, (0, 240, 20, 256)):
         mask = None
         if marked:
@@ -81,8 +81,9 @@ def test_masks_choose_the_face(cutter: Cutter, pair: tuple[Path, Box, Box]) -> N
             mask = path.with_name("mask.png")
             drawn.save(mask)
         (unit,) = units([Sample(path, 1, "f", "s", "i", mask=mask)], path.parent)
-        boxes.append(left(cutter.cut(unit)))
-    plain, first, second, nowhere = boxes
+        cuts.append(cutter.cut(unit))
+    plain, first, second, nowhere = map(left, cuts)
+    assert [cut.lack for cut in cuts] == ["", "", "", "outside_mask"]
     assert plain == first
     assert 0 < first[0] < 256
     assert second[0] > 265
@@ -125,7 +126,7 @@ def test_small_faces_are_left_to_the_recipe(cutter: Cutter) -> None:
         Landmarker(resolve("face-landmarks")),
     )
     one = Sample(SAMPLES / "portrait.jpg", 0, "", "s", "i")
-    assert strict.cut(units([one], SAMPLES)[0]) == Cut((), 1, {})
+    assert strict.cut(units([one], SAMPLES)[0]) == Cut((), 1, {}, "unfit")
 
 
 @pytest.mark.parametrize(

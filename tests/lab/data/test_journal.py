@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_another_folder_is_refused(tmp_path: Path) -> None:
         Journal(tmp_path / "out", {"a": 1, "c": 2})
     with pytest.raises(ConfigError, match="holds no crops"):
         Journal(tmp_path, {})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "out", {})
+    with pytest.raises(ConfigError, match="Another run"):
+        Journal(tmp_path / "out", {})
+    first.close()
+    Journal(tmp_path / "out", {}).close()

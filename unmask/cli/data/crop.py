@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json as jsons
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,16 +83,15 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     )
     yield f"{outcome.layout}: {told}"
     yield from _some("no usable face", outcome.faceless)
-    yield from _some("not usable", [f"{path}: {code}" for path, code in outcome.failed.items()])
+    yield from _some("not usable", outcome.failed)
 
 
-def _some(what: str, names: Iterable[str]) -> Iterator[str]:
-    """How many, and the first few."""
+def _some(what: str, why: Mapping[str, str]) -> Iterator[str]:
+    """How many, and the first few with their reasons."""
     from unmask.cli._text import safe
 
-    all_ = list(names)
-    if all_:
-        yield f"{what}  {len(all_)}"
-        yield from (f"  {safe(name)}" for name in all_[:EXAMPLES])
-    if len(all_) > EXAMPLES:
-        yield f"  and {len(all_) - EXAMPLES} more"
+    if why:
+        yield f"{what}  {len(why)}"
+        yield from (f"  {safe(path)}: {code}" for path, code in islice(why.items(), EXAMPLES))
+    if len(why) > EXAMPLES:
+        yield f"  and {len(why) - EXAMPLES} more"

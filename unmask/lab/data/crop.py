@@ -72,7 +72,8 @@ class Outcome:
         crops: Crops written.
         looked: Pictures that were looked at.
         labels: Crops by split, label and family.
-        faceless: Units without a usable face in any of the pictures that could be read.
+        faceless: Units without a crop though pictures could be read, with the reason: `no_face`,
+            `outside_mask`, or `unfit` when the recipe takes no face of that size.
         failed: Files that could not be used, with their codes of `InputError`.
     """
 
@@ -81,7 +82,7 @@ class Outcome:
     crops: int = 0
     looked: int = 0
     labels: dict[str, int] = field(default_factory=dict)
-    faceless: tuple[str, ...] = ()
+    faceless: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -174,6 +175,7 @@ def _line(unit: Unit, cut: Cut) -> dict[str, Any]:
         "group": f"{sample.split or 'all'}/{sample.label}/{sample.family or 'real'}",
         "looked": cut.looked,
         "crops": len(cut.pictures),
+        "lack": cut.lack,
         "failed": {unit.name(path): code for path, code in sorted(cut.failed.items())},
     }
 
@@ -181,18 +183,16 @@ def _line(unit: Unit, cut: Cut) -> dict[str, Any]:
 def _outcome(name: str, lines: Iterable[Line]) -> Outcome:
     totals: Counter[str] = Counter()
     labels: Counter[str] = Counter()
-    faceless: list[str] = []
+    faceless: dict[str, str] = {}
     failed: dict[str, str] = {}
     for line in lines:
         totals.update(units=1, crops=line["crops"], looked=line["looked"])
         labels[line["group"]] += line["crops"]
         failed |= line["failed"]
-        if line["looked"] and not line["crops"]:
-            faceless.append(line["path"])
+        if line["lack"]:
+            faceless[line["path"]] = line["lack"]
     told = dict(sorted(labels.items()))
-    return Outcome(
-        name, totals["units"], totals["crops"], totals["looked"], told, tuple(faceless), failed
-    )
+    return Outcome(name, totals["units"], totals["crops"], totals["looked"], told, faceless, failed)
 
 
 def _write_summary(out: Path, outcome: Outcome) -> None:

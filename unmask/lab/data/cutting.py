@@ -71,11 +71,14 @@ class Cut:
         pictures: In the order of frames; none where no face was usable.
         looked: Pictures that could be read.
         failed: Files that could not be used, with their codes of `InputError`.
+        lack: Why there is no crop although pictures could be read: `no_face`, `outside_mask` or
+            `unfit`, when the recipe takes no face of that size; "" when there is one.
     """
 
     pictures: tuple[Picture, ...]
     looked: int
     failed: Mapping[Path, str]
+    lack: str = ""
 
 
 class Cutter:
@@ -117,14 +120,16 @@ class Cutter:
         if unit.weight(self._frames) == 1 and unit.samples[0].kind != "clip":
             read = list(read()).copy  # a photo is decoded but once
         tracker = Tracker()
-        faces = main_faces([self._look(view, tracker) for view in read()])
-        pictures = (
+        seen = [self._look(view, tracker) for view in read()]
+        faces = main_faces(seen)
+        pictures = tuple(
             picture
-            for view, face in zip(read(), faces, strict=True)
+            for view, face in zip(read() if any(faces) else (), faces, strict=False)
             if face
             for picture in self._pictures(unit, view, face)
         )
-        return Cut(tuple(pictures), len(faces), failed)
+        lack = "" if pictures or not seen else _lack(seen, faces)
+        return Cut(pictures, len(seen), failed, lack)
 
     def _look(self, view: View, tracker: Tracker) -> Seen:
         pixels = view.frame.pixels
@@ -178,6 +183,12 @@ def main_faces(seen: Sequence[Seen]) -> list[Face | None]:
     if best is None or worth[best] <= 0:
         return [None] * len(seen)
     return [next((f for f, _ in one.faces if f.track == best), None) for one in seen]
+
+
+def _lack(seen: Sequence[Seen], faces: Sequence[Face | None]) -> str:
+    if any(faces):
+        return "unfit"
+    return "outside_mask" if any(one.faces for one in seen) else "no_face"
 
 
 def _outlined(view: View) -> Mask | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from unmask.errors import ConfigError, LabError
 
@@ -22,7 +23,8 @@ class Journal:
         """Begin a folder, or continue one that was begun in the same way.
 
         Raises:
-            ConfigError: `bad_option` when the folder holds something else.
+            ConfigError: `bad_option` when the folder holds something else, or another run is at it.
+            LabError: `data_missing` when the list was damaged.
         """
         self._path, told = folder / "crop.jsonl", folder / "crop.json"
         text = json.dumps(head, indent=1, sort_keys=True) + "\n"
@@ -35,12 +37,14 @@ class Journal:
             new = folder / "crop.json.part"
             new.write_text(text, encoding="utf-8")
             new.replace(told)
-        self._mend()
-        self.count = 0
-        self.last: Mapping[str, Any] | None = None
-        for line in self.lines():
-            self.count, self.last = self.count + 1, line
         self._stream = self._path.open("a", encoding="utf-8")
+        try:
+            _claim(self._stream, folder)
+            self._mend()
+            self._count()
+        except BaseException:
+            self._stream.close()
+            raise
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Add a finished unit; it counts as soon as this returns."""
@@ -64,12 +68,29 @@ class Journal:
         """Close the list."""
         self._stream.close()
 
+    def _count(self) -> None:
+        self.count = 0
+        self.last: Mapping[str, Any] | None = None
+        for line in self.lines():
+            self.count, self.last = self.count + 1, line
+
     def _mend(self) -> None:
         """Drop a line of which only the beginning was written."""
-        self._path.touch()
         with self._path.open("rb+") as stream:
             whole = sum(len(line) for line in stream if line.endswith(b"\n"))
             stream.truncate(whole)
+
+
+def _claim(stream: TextIO, folder: Path) -> None:
+    """Keep other runs away for as long as the stream is open; Windows has no such lock."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError("bad_option", f"Another run is writing {folder}.") from error
 
 
 def _same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

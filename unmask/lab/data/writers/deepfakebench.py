@@ -149,8 +149,10 @@ def _entry(place: _Place, line: Line) -> dict[str, Any]:
 def _placed(unit: Unit, video: str) -> _Place:
     sample = unit.samples[0]
     reader, _, rest = sample.source.partition("/")
-    name = rest if reader == "deepfakebench" else reader
-    known = _KNOWN.get(reader) or _Known(name, f"{name}_Real")
+    known = _KNOWN.get(reader) or _Known(reader, f"{reader}_Real")
+    if reader == "deepfakebench":  # cut again; genuine videos are called by their label first
+        named = sample.video.partition("/")[0]
+        known = _Known(rest, named, sample.family, levels=bool(sample.compression))
     level = sample.compression if known.levels else ""
     return _Place(known.name, _label(known, sample), sample.split or "test", level, video)
 
