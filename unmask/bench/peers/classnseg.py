@@ -6,7 +6,8 @@ maps are two halves, and training makes one half active for forged pictures and 
 genuine ones; a decoder segments and paints from the active half. Judging needs the encoder alone.
 
 In the published weights the *first* half stands for forged pictures: the authors' folders
-`altered` and `original` became classes 0 and 1.
+`altered` and `original` became classes 0 and 1, and the decoder that belongs to these weights
+draws masks from the first half alone.
 
 Fails away from FaceForensics++: activities of both halves come close there, so its logits are
 small numbers and its probabilities stay near a half.
