@@ -40,6 +40,12 @@ def test_damage_is_told(tmp_path: Path) -> None:
         Journal(tmp_path / "out", {})
 
 
+def test_a_kill_at_the_very_beginning(tmp_path: Path) -> None:
+    (tmp_path / "crop.json.part").write_text('{"a"')
+    Journal(tmp_path, {"a": 1}).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crop.json", "crop.jsonl"]
+
+
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     Journal(tmp_path / "out", {"a": 1, "b": 2}).close()
     with pytest.raises(ConfigError, match=r"other values of: b, c\."):

@@ -12,6 +12,7 @@ does not grow with them.
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -111,7 +112,8 @@ class Cutter:
         except InputError as error:
             failed[unit.samples[0].path] = error.code
         except (ArithmeticError, LookupError, TypeError, ValueError, cv2.error):
-            # A defect of ours or of a library's; it is told, and thousands of good files go on.
+            # A defect of ours or of a library's; thousands of good files must not wait for it.
+            logging.getLogger("unmask").exception("defect while cutting %r", unit.name())
             failed[unit.samples[0].path] = "internal"
         return Cut((), 0, failed)
 

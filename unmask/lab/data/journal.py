@@ -27,14 +27,14 @@ class Journal:
             LabError: `data_missing` when the list was damaged.
         """
         self._path, told = folder / "crop.jsonl", folder / "crop.json"
+        new = folder / "crop.json.part"
         text = json.dumps(head, indent=1, sort_keys=True) + "\n"
         if told.is_file():
             _same(folder, json.loads(told.read_text("utf-8")), json.loads(text))
-        elif folder.is_dir() and any(folder.iterdir()):
+        elif folder.is_dir() and any(path != new for path in folder.iterdir()):
             raise ConfigError("bad_option", f"{folder} is not empty and holds no crops.")
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            new = folder / "crop.json.part"
             new.write_text(text, encoding="utf-8")
             new.replace(told)
         self._stream = self._path.open("a", encoding="utf-8")
