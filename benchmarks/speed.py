@@ -74,7 +74,7 @@ def measure(options: argparse.Namespace, work: Path) -> list[Row]:
 def check_worker() -> Callable[[list[str]], Any]:
     from unmask import Examiner, Sampling
 
-    examiner = Examiner(sampling=Sampling(frames=None), threads=2)
+    examiner = Examiner(sampling=Sampling(frames=None), threads=2, pictures=False)
     return lambda paths: list(examiner.stream(paths))
 
 
@@ -239,7 +239,7 @@ def peak(python: str, clip: Path) -> float:
 
 def cold_start(python: str, turns: int) -> list[Row]:
     ours, theirs = [], []
-    check = [python, "-m", "unmask", "check", str(scenes.PORTRAIT)]
+    check = [str(Path(python).parent / "unmask"), "check", str(scenes.PORTRAIT)]
     for turn in range(turns + 1):
         say(f"cold start, turn {turn} of {turns}")
         ours.append(seconds_of(check))

@@ -75,7 +75,7 @@ def test_nesting_is_bounded() -> None:
             size >>= 7
         return bytes(out) + bytes([size]) + data
 
-    graph = b""
+    graph = field(2, b"location")  # a graph of that name: only what holds the word is taken apart
     for _ in range(60):  # graph > node > attribute > graph …
         graph = field(1, field(5, field(6, graph)))
     with pytest.raises(ValueError, match="deep"):

@@ -39,6 +39,7 @@ def check(
         limits=_limits(limits or {}),
         sampling=_sampling(frames, fps),
         threads=threads,
+        pictures=bool(out),
     )
     report = _tell(examiner, paths, jsonl, whole=bool(out))
     write(report)

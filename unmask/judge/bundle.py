@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,6 +191,9 @@ def import_folder(folder: str | Path, *, replace: bool = False) -> Bundle:
         BundleError: As `load`.
         ConfigError: `bad_option` when the name is taken.
     """
+    import shutil
+    import tempfile
+
     source = load(folder)
     name, target = source.card.name, home() / source.card.name
     if name in embedded():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -170,6 +170,7 @@ def check(document: Any) -> None:
         raise _invalid("; ".join(broken[:3]) + more)
 
 
+@lru_cache(maxsize=32)
 def parse(data: bytes) -> Card:
     """Parse the bytes of a `card.json`.
 

@@ -29,6 +29,8 @@ _INSIDE: dict[str, dict[int, str]] = {
     "tensor": {},
 }
 _ELSEWHERE = (13, 14)  # external_data, data_location: 0 or absent means in this file
+_KEY = b"location"  # under which external data name their file, letter by letter
+_SHORT = 1 << 16
 _MAX_DEPTH = 64
 
 
@@ -49,7 +51,11 @@ def external(data: Bytes, message: str = "model", depth: int = 0) -> bool:
         if message == "tensor" and field in _ELSEWHERE and value != 0:
             return True
         inside = _INSIDE[message].get(field)
-        if inside and isinstance(value, memoryview) and external(value, inside, depth + 1):
+        if not inside or not isinstance(value, memoryview):
+            continue
+        if len(value) < _SHORT and _KEY not in value.tobytes():
+            continue  # looking for the word is far quicker than taking hundreds of nodes apart
+        if external(value, inside, depth + 1):
             return True
     return False
 

@@ -7,7 +7,7 @@ made once per bundle, thread count and provider, and the library itself is impor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,10 @@ INPUT = "image"
 
 BATCH = 16
 """Crops per call of the network: throughput hardly gains beyond it, memory does grow."""
+
+
+LARGE = 1 << 22
+"""Bytes of input above which a network does not keep the memory that it worked in."""
 
 
 class Model:
@@ -48,6 +52,7 @@ class Model:
         self.bundle = bundle
         self.provider = provider
         self._session = _session(bundle, threads, provider)
+        self._frugal = partial(_session, bundle, threads, provider, keep=False)
         crop = bundle.card.crop
         mean, std = np.asarray(crop.mean), np.asarray(crop.std)
         self._scale = (1 / (255 * std)).astype(np.float32)[:, None, None]
@@ -78,7 +83,8 @@ class Model:
         image += self._shift
         names = list(self.bundle.card.outputs.values())
         try:
-            found = self._session.run(names, {INPUT: image})
+            session = self._session if image.nbytes <= LARGE else self._frugal()
+            found = session.run(names, {INPUT: image})
         except _runtime_errors() as error:
             raise _unsupported(self.bundle, f"it failed to run: {error}") from error
         return [np.asarray(values, np.float32) for values in found]
@@ -172,8 +178,12 @@ def _stack(crops: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=16)
-def _session(bundle: Bundle, threads: int, provider: str) -> Any:
-    """Open the network; the bytes that are opened are the ones that were verified."""
+def _session(bundle: Bundle, threads: int, provider: str, keep: bool = True) -> Any:
+    """Open the network; the bytes that are opened are the ones that were verified.
+
+    With `keep` it holds on to its working memory, which saves a tenth of the time: for good, and
+    as much as its largest input took.
+    """
     import onnxruntime
 
     available = onnxruntime.get_available_providers()
@@ -184,9 +194,8 @@ def _session(bundle: Bundle, threads: int, provider: str) -> Any:
     options.log_severity_level = 4
     options.intra_op_num_threads = max(1, threads)
     options.inter_op_num_threads = 1
-    # An arena would keep, for every network, what its largest input so far took.
-    options.enable_cpu_mem_arena = False
     options.use_deterministic_compute = True
+    options.enable_cpu_mem_arena = keep
     # Idle threads sleep: several networks take turns on the same few cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -87,6 +87,7 @@ class Weigher:
         threshold: Fused probability from which a face counts as manipulated; see
             `unmask.judge.points`.
         fusion: Of the detectors; see `unmask.judge.fuse`.
+        pictures: Whether the finding shows the frame and the faces, as reports for people do.
 
     Example:
         >>> weigher = Weigher(Media("a.jpg", "image", "00", "JPEG", 8, 8), threshold=0.7)
@@ -96,8 +97,11 @@ class Weigher:
         ('inconclusive', None, ('no_face',))
     """
 
-    def __init__(self, media: Media, threshold: float, fusion: Fusion = NAIVE) -> None:
+    def __init__(
+        self, media: Media, threshold: float, fusion: Fusion = NAIVE, *, pictures: bool = True
+    ) -> None:
         self._media, self._threshold, self._fusion = media, threshold, fusion
+        self._shows = pictures
         self._video = media.kind == "video"
         self._people: dict[int, Person] = {}
         self._moments = Moments(thin=self._video)
@@ -119,11 +123,10 @@ class Weigher:
             if number not in self._people:
                 self._people[number] = Person(number)
             self._people[number].add(evidence, doubts)
-            self._moments.add(
-                (self._frames, place), number, evidence, partial(_pictures, frame, one)
-            )
+            shown = partial(_pictures, frame, one) if self._shows else _nothing
+            self._moments.add((self._frames, place), number, evidence, shown)
             strongest = max(strongest, evidence.probability or 0.0)
-        if self._preview is None or strongest > self._strongest:
+        if self._shows and (self._preview is None or strongest > self._strongest):
             self._preview = _small(frame.pixels)
         self._strongest = strongest
         self._frames += 1
@@ -246,6 +249,10 @@ def _pictures(frame: Frame, judged: Judged) -> tuple[Crop | None, Plane | None]:
             return crop, np.clip(heat, 0, 1)
     crops = cut(frame.pixels, judged.face, _SHOWN)
     return (crops[0] if crops else None), None
+
+
+def _nothing() -> tuple[None, None]:
+    return None, None
 
 
 def _small(pixels: Pixels) -> Pixels:

@@ -2,6 +2,6 @@
 
 from unmask.media.folders import walk
 from unmask.media.options import Limits, Sampling
-from unmask.media.source import Source, open_media
+from unmask.media.source import Source, open_media, prepare
 
-__all__ = ["Limits", "Sampling", "Source", "open_media", "walk"]
+__all__ = ["Limits", "Sampling", "Source", "open_media", "prepare", "walk"]

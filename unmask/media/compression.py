@@ -129,11 +129,12 @@ def twice(pixels: Pixels, table: npt.ArrayLike) -> float | None:
     """
     plane = _middle(pixels)
     here, moved = _low(plane), _low(plane[4:-4, 4:-4])
-    if len(here) < _FEWEST_BLOCKS:
+    if here.shape[1] < _FEWEST_BLOCKS:
         return None
-    steps = [int(np.asarray(table)[at]) for at in _LOW]
-    gains = (_gain(here[:, i], moved[:, i], step) for i, step in enumerate(steps))
-    return float(sum(gains) / len(here))
+    steps = np.array([np.asarray(table)[at] for at in _LOW])
+    levels = np.minimum(np.rint(here / steps[:, None]), _LEVELS).astype(np.int64)
+    values = np.rint(moved).astype(np.int64)
+    return float(sum(map(_gain, levels, values, steps.tolist())) / here.shape[1])
 
 
 def _middle(pixels: Pixels) -> npt.NDArray[np.float32]:
@@ -147,39 +148,35 @@ def _middle(pixels: Pixels) -> npt.NDArray[np.float32]:
 
 @cache
 def _basis() -> npt.NDArray[np.float32]:
-    """The cosine patterns of the nine frequencies: shape (64, 9)."""
+    """The cosine patterns of the nine frequencies: shape (9, 64)."""
     k = np.arange(8)
     rows = np.cos((2 * k + 1) * k[:, None] * np.pi / 16) / 2
     rows[0] /= np.sqrt(2)
-    return np.stack([np.outer(rows[u], rows[v]).ravel() for u, v in _LOW], 1).astype(np.float32)
+    return np.stack([np.outer(rows[u], rows[v]).ravel() for u, v in _LOW]).astype(np.float32)
 
 
 def _low(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The nine frequencies of each block: shape (blocks, 9)."""
+    """Strength of the nine frequencies in each block, signs folded together: shape (9, blocks)."""
     high, wide = (side // 8 for side in plane.shape)
     blocks = plane[: high * 8, : wide * 8].reshape(high, 8, wide, 8).swapaxes(1, 2)
-    return blocks.reshape(-1, 64) @ _basis()
+    return np.asarray(np.abs(_basis() @ blocks.reshape(-1, 64).T), np.float32)
 
 
-def _gain(here: npt.NDArray[np.float32], moved: npt.NDArray[np.float32], step: int) -> float:
-    """Best gain of any first step over none, for one frequency; signs are folded together.
+def _gain(levels: npt.NDArray[np.int64], values: npt.NDArray[np.int64], step: int) -> float:
+    """Best gain of any first step over none, for one frequency.
 
     A step above all first steps has wiped out whatever came before; there is nothing to gain.
     """
     if step > len(_STEPS):
         return 0.0
-    values = np.arange(step * (_LEVELS + 1))
-    before = _smooth(np.bincount(_whole(moved, 1, len(values) - 1), minlength=len(values)), step)
-    seen = np.bincount(_whole(here, step, _LEVELS), minlength=_LEVELS + 1)[1:-1]
+    most = step * (_LEVELS + 1) - 1
+    before = _smooth(np.bincount(np.minimum(values, most), minlength=most + 1), step)
+    seen = np.bincount(levels, minlength=_LEVELS + 1)[1:-1]
     expected = _mixing(step) @ before.astype(np.float32)
     shares = expected / np.maximum(expected.sum(1, keepdims=True), 1e-9)
     once = shares[:1]
     gains = np.log((0.9 * shares + 0.1 * once + 1e-4) / (once + 1e-4)) @ seen
     return float(gains.max())
-
-
-def _whole(values: npt.NDArray[np.float32], step: int, most: int) -> npt.NDArray[np.int_]:
-    return np.minimum(np.rint(np.abs(values) / step), most).astype(int)
 
 
 def _smooth(counts: npt.NDArray[np.int_], step: int) -> Floats:

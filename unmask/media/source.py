@@ -60,6 +60,15 @@ class Source:
         self.close()
 
 
+def prepare() -> None:
+    """Import now what reading a photo imports late; for callers who have to wait anyway."""
+    from PIL import JpegImagePlugin
+
+    from unmask.media import credentials, photo
+
+    del JpegImagePlugin, credentials, photo
+
+
 def open_media(
     path: str | Path, *, limits: Limits | None = None, sampling: Sampling | None = None
 ) -> Source:
