@@ -141,3 +141,15 @@ def test_frames_nobody_wants_end_the_decoder() -> None:
     next(wanted)
     wanted.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+def test_pictures_are_made_only_when_wanted() -> None:
+    portrait = str(SAMPLES / "portrait.jpg")
+    full, bare = (Examiner(pictures=wanted).examine(portrait) for wanted in (True, False))
+    assert full.preview is not None
+    assert full.faces[0].crop is not None
+    assert full.faces[0].heat is not None
+    assert bare.preview is None
+    assert bare.faces[0].crop is None
+    assert bare.faces[0].heat is None
+    assert (bare.verdict, bare.probability) == (full.verdict, full.probability)
