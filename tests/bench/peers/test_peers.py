@@ -13,7 +13,7 @@ from unmask.bench import peers
 from unmask.errors import BundleError, ConfigError
 from unmask.judge.card import CropRecipe
 
-KEYS = {"title", "authors", "venue", "year", "arxiv", "licence", "trained_on", "notes"}
+KEYS = {"title", "authors", "venue", "year", "arxiv", "licence", "trained_on", "seen", "notes"}
 
 
 def test_the_folder_is_walked() -> None:
@@ -32,6 +32,7 @@ def test_each_states_its_facts(name: str) -> None:
     peer = peers.get(name)
     assert set(peer.card) == KEYS
     assert all(peer.card.values())
+    assert peer.card["seen"].keys() == peer.card["trained_on"].keys()
     assert isinstance(peer.crop, CropRecipe)
 
 

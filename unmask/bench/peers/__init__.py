@@ -1,8 +1,10 @@
 """Other people's detectors, to be measured beside ours on the same crops.
 
 Each module of this folder is one: a literal `CARD` (title, authors, venue, year, arxiv, licence of
-the weights, trained_on, notes), the crop that it was trained on as `CROP`, and `load(path)`. A new
-one needs no other place than its own file. No weights lie here; their path is the caller's.
+the weights, trained_on and seen by name of weights, notes), the crop that it was trained on as
+`CROP`, and `load(path)`. `seen` names the sets on which a figure is not one of unseen data, so that
+a table can mark it. A new peer needs no other place than its own file. No weights lie here; their
+path is the caller's.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ CARD = {
     "arxiv": "1906.06876",
     "licence": "BSD-3-Clause",
     "trained_on": {"full": "FaceForensics: Face2Face and its originals"},
-    "notes": "FaceForensics++ itself may be used for research only.",
+    "seen": {"full": ("ffpp_c23",)},
+    "notes": "ffpp_c23 may share originals with the training data, which is for research only.",
 }
 
 CROP = CropRecipe("box", (256, 256), 1.3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

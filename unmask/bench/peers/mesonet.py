@@ -33,8 +33,9 @@ CARD = {
         "DF": "the authors' crops of face-swap web videos, 5111 forged and 7250 genuine",
         "F2F": "FaceForensics: Face2Face and its originals",
     },
-    "notes": "What the authors publish of their crops is the sister part of swap_meso: figures of "
-    "the DF weights on that set are not of unseen data.",
+    "seen": {"DF": ("swap_meso",), "F2F": ("ffpp_c23",)},
+    "notes": "swap_meso is the sister part of the crops behind the DF weights, and ffpp_c23 may "
+    "share originals with the F2F ones.",
 }
 
 CROP = CropRecipe("eyes", (256, 256), 1.1, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
