@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +116,7 @@ def _only(each: str, value: str) -> Part:
     if each.startswith("label:"):
         return Part(labels={each.removeprefix("label:"): words})
     field = {"family": "families"}.get(each, f"{each}s")
-    return Part(**{field: words})
+    return replace(Part(), **{field: words})
 
 
 def _value(attribute: str, name: str, sample: Sample) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ class Judged:
         labels: Shape (n,), 1 manipulated, 0 genuine.
         scores: Shape (n,), as the detector gives them, aggregated over frames.
         units: The independent unit of each.
+        names: What each is, so that two detectors can be compared on the same.
         probability: From one score to the detector's calibrated probability.
         threshold: Of the score, fixed on the development split; NaN without one.
         alarm: Probability from which the detector itself says "manipulated".
@@ -32,7 +33,8 @@ class Judged:
     labels: Labels
     scores: Floats
     units: list[str]
-    probability: Callable[[float], float] = field(default=lambda raw: 1 / (1 + np.exp(-raw)))
+    names: list[tuple[object, ...]]
+    probability: Callable[[float], float]
     threshold: float = float("nan")
     alarm: float = 0.5
 
@@ -105,7 +107,7 @@ def taken(name: str, judged: Judged, draws: int, seed: int) -> tuple[float, tupl
     """A figure and its 95 % interval, units resampled; all NaN where nothing was judged.
 
     Example:
-        >>> judged = Judged(np.array([0, 1]), np.array([0.1, 0.9]), ["a", "b"])
+        >>> judged = Judged(np.array([0, 1]), np.array([0.1, 0.9]), ["a", "b"], [], float)
         >>> taken("auc", judged, draws=20, seed=0)
         (1.0, (1.0, 1.0))
     """

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("polars")
+pytest.importorskip("matplotlib")
+
+from unmask.bench import cases, panel, protocol, results
+from unmask.bench.adapters import BundleJudge
+from unmask.bench.run import Options, run
+from unmask.bench.store import Store
+from unmask.errors import ConfigError, InputError
+from unmask.lab.data.layout import Sample
+from unmask.types import Face, Pixels
+
+PROTOCOL = """
+title = "Bright faces"
+question = "Is bright told from dark?"
+each = "family"
+metrics = ["auc", "ap", "accuracy", "alarms", "ece"]
+[train]
+splits = ["train"]
+[dev]
+splits = ["val"]
+[test]
+splits = ["test"]
+"""
+
+
+class _Finder:
+    """Finds one face, but none in a black picture."""
+
+    looked = 0
+
+    def __init__(self, *_: object) -> None: ...
+
+    def find(self, pixels: Pixels) -> list[Face]:
+        _Finder.looked += 1
+        if pixels.max() < 16:
+            return []
+        return [Face((8, 8, 40, 40), 1.0, np.zeros((5, 2), np.float32))]
+
+
+@pytest.fixture(autouse=True)
+def finder(monkeypatch: pytest.MonkeyPatch) -> type[_Finder]:
+    monkeypatch.setattr(panel, "Finder", _Finder)
+    monkeypatch.setattr(_Finder, "looked", 0)
+    return _Finder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Dark genuine and bright manipulated photos of ten people a split; one black, one broken."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rows = ["path,label,family,source,identity,split"]
+    rng = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        for n in range(10):
+            for label in (0, 1):
+                name = f"{split}{n}_{label}.png"
+                grey = rng.integers(60, 90) + 80 * label
+                picture = np.clip(grey + rng.normal(0, 9, (48, 48, 3)), 16, 255)
+                cv2.imwrite(str(folder / name), picture.astype(np.uint8))
+                family = ("", "bright")[label]
+                rows.append(f"{name},{label},{family},own/{label},{split}{n},{split}")
+    cv2.imwrite(str(folder / "test0_0.png"), np.zeros((48, 48, 3), np.uint8))
+    (folder / "test1_0.png").write_bytes(b"no picture")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def ground(tmp_path: Path, data: Path, tiny_bundle: Any) -> tuple[Path, Options]:
+    """A protocol, and options with a good detector and one that takes bright for genuine."""
+    path = tmp_path / "bright.toml"
+    path.write_text(PROTOCOL)
+    words = [str(tiny_bundle(name, scale=s).folder) for name, s in (("good", 4.0), ("bad", -4.0))]
+    options = Options(tuple(words), (str(data),), tmp_path / "out", draws=20, command="unmask x")
+    return path, options
+
+
+def test_a_run_writes_tables_plots_and_what_made_them(ground: tuple[Path, Options]) -> None:
+    path, options = ground
+    text = run(path, options)
+    document = json.loads((options.out / "results.json").read_text())
+    good, bad = document["rows"]
+    assert (good["case"], good["condition"]) == ("bright", "as it comes")
+    assert good["figures"]["auc"] == {"value": 1.0, "interval": [1.0, 1.0]}
+    assert bad["figures"]["auc"]["value"] == 0.0
+    assert good["figures"]["accuracy"]["value"] == 1.0
+    assert (good["manipulated"], good["genuine"], good["unusable"]) == (10, 8, 2)
+    assert good["unreadable"] == 1
+    assert good["share_unusable"] == 0.1
+    assert good["dev"] == 20
+    assert good["shortcut_fit"] == "train split"
+    assert good["shortcut_auc"]["value"] > 0.9, "mean colour gives it away"
+    assert good["lead_auc"] is None
+    assert bad["lead_auc"]["value"] == -1.0
+    assert [mean["auc"]["value"] for mean in document["means"]] == [1.0, 0.0]
+    assert document["means"][1]["lead_auc"]["value"] == -1.0
+    for key in ("commit", "machine", "command", "seed", "limit", "data", "protocol", "detectors"):
+        assert key in document
+    written = (options.out / "results.md").read_text()
+    assert text in written
+    assert "split: test" in written
+    assert "unmask x" in written
+    assert (options.out / "plots" / "bright-as-it-comes.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_second_run_judges_nothing_again(
+    ground: tuple[Path, Options], finder: type[_Finder]
+) -> None:
+    path, options = ground
+    first = run(path, options)
+    assert finder.looked > 0
+    finder.looked = 0
+    assert run(path, options) == first
+    assert finder.looked == 0
+
+
+def test_a_stopped_run_goes_on(
+    ground: tuple[Path, Options], finder: type[_Finder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, options = ground
+    score, done = BundleJudge.score, [0]
+
+    def tired(self: Any, pixels: Pixels, face: Face) -> float | None:
+        done[0] += 1
+        if done[0] > 30:
+            raise KeyboardInterrupt
+        return score(self, pixels, face)
+
+    monkeypatch.setattr(BundleJudge, "score", tired)
+    with pytest.raises(KeyboardInterrupt):
+        run(path, options)
+    monkeypatch.setattr(BundleJudge, "score", score)
+    seen = finder.looked
+    run(path, options)
+    # The picture at which it stopped is looked at twice.
+    assert finder.looked == 20 + 19 + 1
+    assert 0 < seen < 39
+
+
+def test_perturbations_have_rows_and_a_picture_of_severities(
+    ground: tuple[Path, Options],
+) -> None:
+    path, options = ground
+    two = Options(options.detectors[:1], options.data, options.out, perturb=("jpeg:1", "jpeg:5"),
+                  draws=5)  # fmt: skip
+    run(path, two)
+    rows = json.loads((options.out / "results.json").read_text())["rows"]
+    assert [row["condition"] for row in rows] == ["as it comes", "jpeg:1", "jpeg:5"]
+    assert rows[0]["threshold"] == rows[2]["threshold"], "fixed on untouched samples"
+    assert (options.out / "plots" / "bright-good-severity.png").exists()
+
+
+def test_a_path_with_the_test_sets_name(ground: tuple[Path, Options], tmp_path: Path) -> None:
+    path, options = ground
+    Path(options.detectors[0]).rename(tmp_path / "bright")
+    word = str(tmp_path / "{case}")
+    # The card still says "good"; the row says what was asked for.
+    run(path, Options((word,), options.data, options.out, draws=5))
+    (row,) = json.loads((options.out / "results.json").read_text())["rows"]
+    assert row["detector"] == word
+
+
+def test_what_cannot_be_is_told_before_anything_is_judged(
+    ground: tuple[Path, Options], finder: type[_Finder]
+) -> None:
+    path, options = ground
+    for wrong, code in ((("no-such",), "unknown_detector"), ((), "bad_option")):
+        with pytest.raises(ConfigError, match=code):
+            run(path, Options(wrong, options.data, options.out))
+    assert finder.looked == 0
+
+
+def test_frames_and_clips(
+    data: Path, tmp_path: Path, tiny_bundle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames of one video become one row; a clip gives as many looks as frames."""
+    judges = [BundleJudge(tiny_bundle("good", scale=4.0))]
+    looker = panel.Panel(judges, Store(tmp_path / "s"), frames=3, seed=0)
+    pictures = [(np.full((48, 48, 3), v, np.uint8), {}) for v in (40, 80, 120)]
+    monkeypatch.setattr(panel, "_pictures", lambda *_: iter(pictures))
+    clips = [
+        Sample(tmp_path / f"{n}.mp4", n % 2, "f" * (n % 2), "own", f"p{n}", kind="clip")
+        for n in range(4)
+    ]
+    looks = list(looker.looks(clips))
+    assert len(looks) == 12
+    assert len(list(looker.looks(clips))) == 12, "known ones too"
+    table = results.Table(protocol.Protocol("p", "t", "q"), judges, draws=5)
+    (row,) = table.rows(results.Scored(cases.TestSet("x", (), (), tuple(clips)), [], [], looks))
+    assert (row.manipulated, row.genuine, row.units) == (2, 2, 4)
+    assert row.judged.scores[0] == pytest.approx(np.mean([look.scores[0] for look in looks[:3]]))
+    each = protocol.Protocol("p", "t", "q", aggregation="none")
+    scored = results.Scored(cases.TestSet("x", (), (), tuple(clips)), [], [], looks)
+    assert results.Table(each, judges, draws=5).rows(scored)[0].manipulated == 6
+
+
+def test_a_file_that_cannot_be_read_is_no_error(
+    tmp_path: Path, tiny_bundle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Any:
+        raise InputError("truncated", "cut")
+
+    monkeypatch.setattr(panel, "_pictures", broken)
+    looker = panel.Panel([BundleJudge(tiny_bundle())], Store(tmp_path / "s"), frames=3, seed=0)
+    (look,) = looker.looks([Sample(tmp_path / "a.png", 1, "f", "own", "p")])
+    assert np.isnan(look.scores).all()
+    assert look.features == []

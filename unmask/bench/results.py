@@ -1,0 +1,313 @@
+"""What a run found: a row a test set, condition and detector, and the table for people.
+
+Every row carries its own counts, the share of what could not be judged, and the shortcut baseline
+on exactly the samples that this detector judged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from unmask.bench import metrics
+from unmask.bench.adapters import Judge
+from unmask.bench.cases import TestSet, key, unit
+from unmask.bench.measures import Judged, taken
+from unmask.bench.panel import Look
+from unmask.bench.protocol import Protocol
+from unmask.bench.shortcut import rival
+
+CLEAN = "as it comes"
+Floats = npt.NDArray[np.float64]
+Figure = tuple[float, tuple[float, float]]
+"""A value and its 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One detector on one test set under one condition.
+
+    Attributes:
+        case: Name of the test set.
+        condition: "as it comes", or a perturbation with its severity.
+        detector: Its name.
+        figures: What the protocol asks for, by name.
+        manipulated: Videos or photos judged.
+        genuine: Videos or photos judged.
+        units: People or source videos among them.
+        unusable: Videos or photos without a face that this detector could judge; in no figure.
+        unreadable: Those among them whose file could not be read.
+        threshold: Fixed on the development split; NaN where that lacks a class.
+        dev: Videos or photos judged there.
+        shortcut: AUC of the baseline on the same samples.
+        shortcut_fit: "train split" or "cross-fitted".
+        lead: AUC less that of the run's first detector, on what both judged; `None` for itself.
+        shared: Samples left out of train and dev because who they show is tested.
+        judged: The scores behind the figures, for plots; not written.
+    """
+
+    case: str
+    condition: str
+    detector: str
+    figures: dict[str, Figure]
+    manipulated: int
+    genuine: int
+    units: int
+    unusable: int
+    unreadable: int
+    threshold: float
+    dev: int
+    shortcut: Figure
+    shortcut_fit: str
+    lead: Figure | None
+    shared: int
+    judged: Judged = field(compare=False)
+
+    @property
+    def share_unusable(self) -> float:
+        """0..1."""
+        total = self.manipulated + self.genuine + self.unusable
+        return self.unusable / total if total else float("nan")
+
+    def document(self) -> dict[str, Any]:
+        """The row for JSON; what is undefined becomes null."""
+        plain = ("case", "condition", "detector", "manipulated", "genuine", "units", "unusable")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "unreadable": self.unreadable,
+            "share_unusable": number(self.share_unusable),
+            "threshold": number(self.threshold),
+            "dev": self.dev,
+            "figures": {name: _plain(figure) for name, figure in self.figures.items()},
+            "shortcut_auc": _plain(self.shortcut),
+            "shortcut_fit": self.shortcut_fit,
+            "lead_auc": None if self.lead is None else _plain(self.lead),
+            "left_out_of_train_and_dev": self.shared,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One test set, looked at.
+
+    Attributes:
+        which: The test set.
+        train: For the baseline, under the same condition as the test.
+        dev: As it comes.
+        test: Under the condition.
+    """
+
+    which: TestSet
+    train: Sequence[Look]
+    dev: Sequence[Look]
+    test: Sequence[Look]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Makes rows.
+
+    Attributes:
+        protocol: What is asked.
+        judges: The detectors, in the order of their scores.
+        draws: Of the bootstrap.
+        seed: Of the bootstrap.
+    """
+
+    protocol: Protocol
+    judges: Sequence[Judge]
+    draws: int = 1000
+    seed: int = 0
+
+    def rows(self, scored: Scored, condition: str = CLEAN) -> list[Row]:
+        """One row per detector; the first one is the one the others are compared with."""
+        rivals, how = _rivals(scored)
+        made: list[Row] = []
+        for index in range(len(self.judges)):
+            row = self._row(scored, condition, index, (rivals, how))
+            made.append(replace(row, lead=self._lead([row], made[:1])) if made else row)
+        return made
+
+    def means(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Mean AUC over the test sets, a line a condition and detector."""
+        lines = []
+        for condition in dict.fromkeys(row.condition for row in rows):
+            of = [r for r in rows if r.condition == condition and r.manipulated and r.genuine]
+            first = [row for row in of if row.detector == self.judges[0].name]
+            for judge in self.judges:
+                own = [row for row in of if row.detector == judge.name]
+                lead = None if judge is self.judges[0] else self._lead(own, first)
+                lines.append(
+                    {
+                        "condition": condition,
+                        "detector": judge.name,
+                        "cases": len(own),
+                        "auc": _plain(self._mean(own)),
+                        "lead_auc": None if lead is None else _plain(lead),
+                    }
+                )
+        return lines
+
+    def _row(self, scored: Scored, condition: str, index: int, baseline: tuple[Floats, str]) -> Row:
+        judge = self.judges[index]
+        dev = self._judged(scored.dev, index)
+        threshold = metrics.best_threshold(dev.labels, dev.scores) if dev.units else math.nan
+        judged = self._judged(scored.test, index, threshold)
+        looks = list(enumerate(scored.test))
+        blind = {self._name(i, look) for i, look in looks if not look.features}
+        other = self._judged(scored.test, index, values=baseline[0])
+        return Row(
+            case=scored.which.name,
+            condition=condition,
+            detector=judge.name,
+            figures={
+                name: taken(name, judged, self.draws, self.seed) for name in self.protocol.metrics
+            },
+            manipulated=int(judged.labels.sum()),
+            genuine=int((1 - judged.labels).sum()),
+            units=len(set(judged.units)),
+            unusable=len({self._name(i, k) for i, k in looks}) - len(judged.names),
+            unreadable=len(blind - set(judged.names)),
+            threshold=threshold,
+            dev=len(dev.units),
+            shortcut=taken("auc", other, self.draws, self.seed),
+            shortcut_fit=baseline[1],
+            lead=None,
+            shared=scored.which.shared,
+            judged=judged,
+        )
+
+    def _judged(
+        self,
+        looks: Sequence[Look],
+        index: int,
+        threshold: float = math.nan,
+        values: Floats | None = None,
+    ) -> Judged:
+        """The aggregated scores of what a detector judged; `values` replace its scores."""
+        judge = self.judges[index]
+        rows = [i for i, look in enumerate(looks) if np.isfinite(look.scores[index])]
+        labels, scores, firsts = np.zeros(0, np.int64), np.zeros(0), list[int]()
+        if rows:
+            labels, scores, firsts = metrics.per_video(
+                [looks[i].sample.label for i in rows],
+                [looks[i].scores[index] if values is None else values[i] for i in rows],
+                [key(looks[i].sample) for i in rows],
+                self.protocol.aggregation,
+            )
+        found = [(rows[i], looks[rows[i]]) for i in firsts]
+        units = [unit(look.sample) for _, look in found]
+        names = [self._name(i, look) for i, look in found]
+        return Judged(labels, scores, units, names, judge.probability, threshold, judge.alarm)
+
+    def _name(self, number: int, look: Look) -> tuple[object, ...]:
+        """What is one thing in the table: a video or photo, or each frame."""
+        frame = number if self.protocol.aggregation == "none" else 0
+        return (*key(look.sample), look.sample.label, frame)
+
+    def _mean(self, rows: Sequence[Row]) -> Figure:
+        """Mean AUC as the lead over a detector that says nothing, whose AUC is a half."""
+        silent = [replace(r, judged=replace(r.judged, scores=0 * r.judged.scores)) for r in rows]
+        lead = self._lead(rows, silent)
+        if lead is None:
+            return math.nan, (math.nan, math.nan)
+        value, (low, high) = lead
+        return value + 0.5, (low + 0.5, high + 0.5)
+
+    def _lead(self, own: Sequence[Row], first: Sequence[Row]) -> Figure | None:
+        """Paired difference of the AUC, averaged over test sets, on what both judged."""
+        firsts = {row.case: row.judged for row in first}
+        found = []
+        for row in (row for row in own if row.case in firsts):
+            other, judged = firsts[row.case], row.judged
+            theirs = dict(zip(other.names, other.scores.tolist(), strict=True))
+            found += [
+                (label, score, theirs[name], who, row.case)
+                for label, score, name, who in zip(
+                    judged.labels.tolist(), judged.scores.tolist(), judged.names, judged.units,
+                    strict=True,
+                )
+                if name in theirs
+            ]  # fmt: skip
+        if not found:
+            return None
+        labels, a, b, units, sets = (list(column) for column in zip(*found, strict=True))
+        return metrics.difference(
+            metrics.auc, labels, a, b, units, strata=sets, draws=self.draws, seed=self.seed
+        )
+
+
+def markdown(rows: Sequence[Row], means: Sequence[dict[str, Any]]) -> str:
+    """The tables for people: every row, then the means over the test sets."""
+    if not rows:
+        return ""
+    names = list(rows[0].figures)
+    head = ["test set", "condition", "detector", *names, "manipulated / genuine", "units"]
+    head += ["not judged", "dev", "shortcut AUC", "lead in AUC"]
+    lines = [_line(head), _line(["---"] * len(head))]
+    for row in rows:
+        cells = [row.case, row.condition, row.detector]
+        cells += [_figure(row.figures[name]) for name in names]
+        cells += [f"{row.manipulated} / {row.genuine}", str(row.units)]
+        cells += [f"{row.unusable} ({row.share_unusable:.1%})", str(row.dev)]
+        cells += [_figure(row.shortcut) + (" ×" if row.shortcut_fit == "cross-fitted" else "")]
+        lines.append(_line([*cells, "" if row.lead is None else _figure(row.lead)]))
+    lines += ["", _line(["condition", "detector", "test sets", "mean AUC", "lead in mean AUC"])]
+    lines.append(_line(["---"] * 5))
+    for mean in means:
+        lead = mean["lead_auc"]
+        cells = [mean["condition"], mean["detector"], str(mean["cases"]), _read(mean["auc"])]
+        lines.append(_line([*cells, "" if lead is None else _read(lead)]))
+    return "\n".join(lines) + "\n"
+
+
+def number(value: float) -> float | None:
+    """A number for JSON, which knows neither NaN nor infinity.
+
+    Example:
+        >>> number(0.123456789), number(float("nan"))
+        (0.123457, None)
+    """
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
+def _rivals(scored: Scored) -> tuple[Floats, str]:
+    """The baseline's score of each test look, NaN where the file was not read."""
+    train = [look for look in scored.train if look.features]
+    rows = [i for i, look in enumerate(scored.test) if look.features]
+    test = [scored.test[i] for i in rows]
+    scores = np.full(len(scored.test), np.nan)
+    if not test:
+        return scores, "cross-fitted"
+    found, how = rival(
+        ([look.features for look in train], [look.sample.label for look in train]),
+        ([look.features for look in test], [look.sample.label for look in test]),
+        [unit(look.sample) for look in test],
+    )
+    scores[rows] = found
+    return scores, how
+
+
+def _plain(figure: Figure) -> dict[str, Any]:
+    value, (low, high) = figure
+    return {"value": number(value), "interval": [number(low), number(high)]}
+
+
+def _figure(figure: Figure) -> str:
+    value, (low, high) = figure
+    return f"{value:.3f} ({low:.3f}–{high:.3f})" if math.isfinite(value) else "–"
+
+
+def _read(figure: dict[str, Any]) -> str:
+    nan = math.nan
+    values = [nan if v is None else v for v in (figure["value"], *figure["interval"])]
+    return _figure((values[0], (values[1], values[2])))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,1 @@
+"""Measure detectors under a protocol."""
