@@ -43,5 +43,5 @@ clean:
 
 .venv-lab/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-lab
-	.venv-lab/$(PIP) -e '.[lab,dev]'
+	.venv-lab/$(PIP) -e '.[lab,bench,dev]'
 	touch $@
