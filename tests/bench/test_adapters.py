@@ -53,6 +53,21 @@ def test_an_onnx_file_with_a_card_beside_it(tiny_bundle: Any, tmp_path: Path, ca
     assert judge.score(_grey(255), FACE) == pytest.approx(2)
 
 
+def test_bundles_fused_as_the_runtime_does(tiny_bundle: Any) -> None:
+    small = {"min_face": 500}
+    one, two, shy = (
+        str(tiny_bundle(name, scale=scale, crop=crop).folder)
+        for name, scale, crop in (("a", 1.0, {}), ("b", 0.5, {}), ("c", 9.0, small))
+    )
+    judge = adapters.judge(f"{one}+{two}+{shy}")
+    assert judge.name == "a+b+c"
+    # Log odds of 2 and 1 add up; the third says nothing of a face that small.
+    raw = judge.score(_grey(255), FACE)
+    assert raw == pytest.approx(3, abs=1e-4)
+    assert judge.probability(3.0) == pytest.approx(1 / (1 + np.exp(-3)))
+    assert adapters.judge(f"{shy}+{shy}").score(_grey(255), FACE) is None
+
+
 def test_an_onnx_file_without_its_card(tiny_bundle: Any, tmp_path: Path) -> None:
     bundle = tiny_bundle()
     shutil.copy(bundle.model, tmp_path / "mine.onnx")

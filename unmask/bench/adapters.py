@@ -2,8 +2,9 @@
 
 A word names an embedded or imported bundle, a bundle's folder, an ONNX file with its card beside
 it (`NAME.json`, or `card.json`), a folder of a Hugging Face image classifier, or, as `PEER=FILE`,
-weights of one of `unmask.bench.peers`. A classifier is read from safetensors without running code
-from it, and gets square crops of the face.
+weights of one of `unmask.bench.peers`; `A+B` names several bundles fused as the runtime fuses them.
+A classifier is read from safetensors without running code from it, and gets square crops of the
+face.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from unmask.bench.scoring import logit
 from unmask.errors import BundleError, ConfigError
 from unmask.faces.align import cut
 from unmask.judge import card as cards
-from unmask.judge.bundle import Bundle, resolve
+from unmask.judge.bundle import Bundle, OperatingPoint, resolve
 from unmask.judge.card import CropRecipe
+from unmask.judge.fuse import fitted_for, fuse
+from unmask.judge.odds import chance, log_odds
 from unmask.judge.runtime import Detector
 from unmask.types import Crop, Face, Pixels
 
@@ -80,6 +83,8 @@ def judge(word: str) -> Judge:
         return BundleJudge(_beside(path))
     if (path / "config.json").is_file() and not (path / "card.json").is_file():
         return Classifier(path)
+    if "+" in word and not path.exists():
+        return FusedJudge([resolve(part) for part in word.split("+")])
     return BundleJudge(resolve(word))
 
 
@@ -91,8 +96,7 @@ class BundleJudge:
         self.name = bundle.card.name
         # The same network may be cut for and worn in another way by another card.
         self.sha256 = _digest(bundle.card.model.sha256, bundle.card.crop, bundle.card.outputs)
-        points = [p for p in bundle.card.operating_points if p.fpr <= ALARM_RATE]
-        self.alarm = points[-1].threshold if points else 0.5
+        self.alarm = _alarm(bundle.card.operating_points)
 
     def score(self, pixels: Pixels, face: Face) -> float | None:
         """As `Judge.score`."""
@@ -103,6 +107,33 @@ class BundleJudge:
         calibration = self._detector.card.calibration
         assert calibration is not None  # the schema asks for one wherever there is a logit
         return calibration.probability(raw)
+
+
+class FusedJudge:
+    """Several bundles and their fused probability; its raw score is the log odds of that.
+
+    Those that can judge a face speak for themselves. Doubts that make `unmask check` abstain have
+    no say here.
+    """
+
+    def __init__(self, bundles: Sequence[Bundle]) -> None:
+        self._detectors = [Detector(bundle) for bundle in bundles]
+        cards = [bundle.card for bundle in bundles]
+        self._fusion = fitted_for(cards)
+        self.name = "+".join(card.name for card in cards)
+        told = [(card.model.sha256, card.crop, card.outputs, card.calibration) for card in cards]
+        self.sha256 = _digest(*told, self._fusion)
+        self.alarm = _alarm(self._fusion.operating_points)
+
+    def score(self, pixels: Pixels, face: Face) -> float | None:
+        """As `Judge.score`."""
+        asked = [d.score([cut(pixels, face, d.card.crop)])[0] for d in self._detectors]
+        scores = [score for score in asked if score is not None]
+        return log_odds(fuse(scores, self._fusion)[0]) if scores else None
+
+    def probability(self, raw: float) -> float:
+        """As `Judge.probability`."""
+        return chance(raw)
 
 
 class PeerJudge:
@@ -124,7 +155,7 @@ class PeerJudge:
 
     def probability(self, raw: float) -> float:
         """As `Judge.probability`."""
-        return _sigmoid(raw)
+        return chance(raw)
 
 
 class Classifier:
@@ -150,7 +181,7 @@ class Classifier:
 
     def probability(self, raw: float) -> float:
         """As `Judge.probability`; the classifier's own, nobody calibrated it."""
-        return _sigmoid(raw)
+        return chance(raw)
 
     def _odds(self, crops: Sequence[Crop]) -> float:
         import torch
@@ -247,8 +278,10 @@ def _json(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _sigmoid(raw: float) -> float:
-    return float(1 / (1 + np.exp(-np.clip(raw, -60, 60))))
+def _alarm(points: Sequence[OperatingPoint]) -> float:
+    """The threshold of the highest rate of false alarms that is tolerated."""
+    tolerated = [point.threshold for point in points if point.fpr <= ALARM_RATE]
+    return tolerated[-1] if tolerated else 0.5
 
 
 def _digest(*parts: object) -> str:

@@ -46,6 +46,8 @@ class Row:
         dev: Videos or photos judged there.
         shortcut: AUC of the baseline on the same samples.
         shortcut_fit: "train split" or "cross-fitted".
+        within: AUC of the baseline cross-fitted within the test set: what such cues could give at
+            most, also where the training split does not teach them.
         lead: AUC less that of the run's first detector, on what both judged; `None` for itself.
         shared: Samples left out of train and dev because who they show is tested.
         judged: The scores behind the figures, for plots; not written.
@@ -64,6 +66,7 @@ class Row:
     dev: int
     shortcut: Figure
     shortcut_fit: str
+    within: Figure
     lead: Figure | None
     shared: int
     judged: Judged = field(compare=False)
@@ -86,6 +89,7 @@ class Row:
             "figures": {name: _plain(figure) for name, figure in self.figures.items()},
             "shortcut_auc": _plain(self.shortcut),
             "shortcut_fit": self.shortcut_fit,
+            "shortcut_within_auc": _plain(self.within),
             "lead_auc": None if self.lead is None else _plain(self.lead),
             "left_out_of_train_and_dev": self.shared,
         }
@@ -126,10 +130,10 @@ class Table:
 
     def rows(self, scored: Scored, condition: str = CLEAN) -> list[Row]:
         """One row per detector; the first one is the one the others are compared with."""
-        rivals, how = _rivals(scored)
+        rivals = _rivals(scored, scored.train), _rivals(scored, ())
         made: list[Row] = []
         for index in range(len(self.judges)):
-            row = self._row(scored, condition, index, (rivals, how))
+            row = self._row(scored, condition, index, rivals)
             made.append(replace(row, lead=self._lead([row], made[:1])) if made else row)
         return made
 
@@ -153,14 +157,17 @@ class Table:
                 )
         return lines
 
-    def _row(self, scored: Scored, condition: str, index: int, baseline: tuple[Floats, str]) -> Row:
+    def _row(
+        self, scored: Scored, condition: str, index: int, rivals: Sequence[tuple[Floats, str]]
+    ) -> Row:
         judge = self.judges[index]
         dev = self._judged(scored.dev, index)
         threshold = metrics.best_threshold(dev.labels, dev.scores) if dev.units else math.nan
         judged = self._judged(scored.test, index, threshold)
         looks = list(enumerate(scored.test))
         blind = {self._name(i, look) for i, look in looks if not look.features}
-        other = self._judged(scored.test, index, values=baseline[0])
+        others = [self._judged(scored.test, index, values=v) for v, _ in rivals]
+        shortcuts = [taken("auc", other, self.draws, self.seed) for other in others]
         return Row(
             case=scored.which.name,
             condition=condition,
@@ -175,8 +182,9 @@ class Table:
             unreadable=len(blind - set(judged.names)),
             threshold=threshold,
             dev=len(dev.units),
-            shortcut=taken("auc", other, self.draws, self.seed),
-            shortcut_fit=baseline[1],
+            shortcut=shortcuts[0],
+            shortcut_fit=rivals[0][1],
+            within=shortcuts[1],
             lead=None,
             shared=scored.which.shared,
             judged=judged,
@@ -248,7 +256,7 @@ def markdown(rows: Sequence[Row], means: Sequence[dict[str, Any]]) -> str:
         return ""
     names = list(rows[0].figures)
     head = ["test set", "condition", "detector", *names, "manipulated / genuine", "units"]
-    head += ["not judged", "dev", "shortcut AUC", "lead in AUC"]
+    head += ["not judged", "dev", "shortcut AUC", "shortcut within", "lead in AUC"]
     lines = [_line(head), _line(["---"] * len(head))]
     for row in rows:
         cells = [row.case, row.condition, row.detector]
@@ -256,6 +264,7 @@ def markdown(rows: Sequence[Row], means: Sequence[dict[str, Any]]) -> str:
         cells += [f"{row.manipulated} / {row.genuine}", str(row.units)]
         cells += [f"{row.unusable} ({row.share_unusable:.1%})", str(row.dev)]
         cells += [_figure(row.shortcut) + (" ×" if row.shortcut_fit == "cross-fitted" else "")]
+        cells.append(_figure(row.within))
         lines.append(_line([*cells, "" if row.lead is None else _figure(row.lead)]))
     lines += ["", _line(["condition", "detector", "test sets", "mean AUC", "lead in mean AUC"])]
     lines.append(_line(["---"] * 5))
@@ -276,9 +285,9 @@ def number(value: float) -> float | None:
     return round(float(value), 6) if math.isfinite(value) else None
 
 
-def _rivals(scored: Scored) -> tuple[Floats, str]:
+def _rivals(scored: Scored, learnt: Sequence[Look]) -> tuple[Floats, str]:
     """The baseline's score of each test look, NaN where the file was not read."""
-    train = [look for look in scored.train if look.features]
+    train = [look for look in learnt if look.features]
     rows = [i for i, look in enumerate(scored.test) if look.features]
     test = [scored.test[i] for i in rows]
     scores = np.full(len(scored.test), np.nan)

@@ -33,8 +33,9 @@ LEGEND = """
 Intervals: 95 %, identities or source videos resampled. "Not judged": no face was found, the
 detector's crop refused it, or the file could not be read; in no figure. "dev": what the threshold
 of accuracies was fixed on. Shortcut: a classifier that sees only size, JPEG tables, mean colour and
-mean spectrum, trained on the protocol's training split (× cross-fitted within the test set where
-there is none), on the same samples. Lead: over the first detector, paired.
+mean spectrum, trained on the protocol's training split (× within the test set where there is none),
+on the same samples; "within": cross-fitted within the test set in any case. Lead: over the first
+detector, paired.
 """
 
 

@@ -21,7 +21,9 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run in it goes on.")],
     detectors: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="What is measured. [default: the embedded detectors]"),
+        typer.Option(
+            metavar="A,B", help="What is measured. [default: the embedded ones, fused and alone]"
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Videos or photos a class. [default: all]")
@@ -48,7 +50,8 @@ def run(
             "not_installed",
             f"{error.name} is missing; install the bench: pip install 'unmask[lab,bench]'",
         ) from error
-    words = detectors.split(",") if detectors else bundle.embedded_detectors()
+    own = bundle.embedded_detectors()
+    words = detectors.split(",") if detectors else ["+".join(own), *own]
     options = Options(
         detectors=tuple(word.strip() for word in words if word.strip()),
         data=tuple(data),
