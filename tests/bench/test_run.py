@@ -181,6 +181,7 @@ def test_perturbations_have_rows_and_a_picture_of_severities(
     assert [row["condition"] for row in rows] == ["as it comes", "jpeg:1", "jpeg:5"]
     assert rows[0]["threshold"] == rows[2]["threshold"], "fixed on untouched samples"
     assert (options.out / "plots" / "bright-good-severity.png").exists()
+    assert "## bright: good" in (options.out / "results.md").read_text()
 
 
 @pytest.mark.usefixtures("quick")

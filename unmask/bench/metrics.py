@@ -270,16 +270,10 @@ def difference(
         >>> difference(auc, [0, 0, 1, 1], [1, 2, 3, 4], [4, 3, 2, 1], ["a", "b", "c", "d"])
         (1.0, (1.0, 1.0))
     """
-    (y, a), (_, b) = _pair(labels, first), _pair(labels, second)
-    part = np.unique([str(name) for name in strata or [""] * y.size], return_inverse=True)[1]
-
-    def lead(rows: _Rows) -> float:
-        inside = [rows[part[rows] == number] for number in range(int(part.max()) + 1)]
-        sets = [(y[r].astype(np.int64), a[r], b[r]) for r in inside]
-        return float(np.mean([metric(w, x) - metric(w, z) for w, x, z in sets]))
-
-    members = _members(list(zip(part.tolist(), units, strict=True)))
-    groups = [[rows for rows in members if part[rows[0]] == k] for k in np.unique(part)]
+    y, a = _pair(labels, first)
+    sets = _members(strata or [""] * y.size)
+    lead = _mean_lead(metric, y.astype(np.int64), a, _pair(labels, second)[1], sets)
+    groups = [[rows[own] for own in _members([units[row] for row in rows])] for rows in sets]
     return lead(np.arange(y.size)), _spread(lead, groups, draws, level, seed)
 
 
@@ -338,6 +332,21 @@ def best_threshold(labels: Labels, scores: Scores) -> float:
     if best in (0, len(gain) - 1):
         return float(thresholds[best])
     return float((thresholds[best] + thresholds[best + 1]) / 2)
+
+
+def _mean_lead(
+    metric: Metric, y: _Rows, first: _Floats, second: _Floats, sets: Sequence[_Rows]
+) -> Callable[[_Rows], float]:
+    """The statistic behind `difference`, as a function of rows."""
+    part = np.empty(y.size, np.int64)
+    for number, rows in enumerate(sets):
+        part[rows] = number
+
+    def lead(rows: _Rows) -> float:
+        inside = [rows[part[rows] == number] for number in range(len(sets))]
+        return float(np.mean([metric(y[r], first[r]) - metric(y[r], second[r]) for r in inside]))
+
+    return lead
 
 
 def _one(scores: _Floats, how: str) -> float:

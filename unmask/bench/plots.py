@@ -47,6 +47,21 @@ def save(rows: Sequence[Row], folder: Path, draws: int) -> list[Path]:
     return made
 
 
+def tables(rows: Sequence[Row], draws: int) -> str:
+    """AUC and false alarms over severity as Markdown, each detector on each test set.
+
+    Nothing when the perturbations were not all measured at the same severities.
+    """
+    steps = {_step(row.condition) for row in rows if row.condition != CLEAN}
+    if not steps or len(steps) < len({n for n, _ in steps}) * len({s for _, s in steps}):
+        return ""
+    text = ""
+    for pair in dict.fromkeys((row.case, row.detector) for row in rows):
+        found = [row for row in rows if (row.case, row.detector) == pair]
+        text += f"\n## {': '.join(pair)}\n\n{severity.markdown(outcome(found, draws))}"
+    return text
+
+
 def outcome(rows: Sequence[Row], draws: int) -> severity.Outcome:
     """The rows of one detector on one test set as AUC and false alarms over severity.
 

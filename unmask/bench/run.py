@@ -144,7 +144,8 @@ def _write(bench: _Bench, drawn: Drawn, rows: list[Row]) -> str:
     text = markdown(rows, means)
     out.mkdir(parents=True, exist_ok=True)
     _replace(out / "results.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    _replace(out / "results.md", f"{_head(document)}\n{text}{LEGEND}")
+    worn = plots.tables(rows, bench.options.draws)
+    _replace(out / "results.md", f"{_head(document)}\n{text}{LEGEND}{worn}")
     plots.save(rows, out / "plots", bench.options.draws)
     return text
 
