@@ -187,7 +187,9 @@ class Classifier:
         import torch
 
         batch = np.stack([crop.pixels for crop in crops]).astype(np.float32) / 255
-        batch = (batch - np.float32(self.crop.mean)) / np.float32(self.crop.std)
+        batch = (batch - np.asarray(self.crop.mean, np.float32)) / np.asarray(
+            self.crop.std, np.float32
+        )
         with torch.inference_mode():
             logits = self._model(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).logits
         fake, real = (logits[:, side].logsumexp(1) for side in (self._fake, self._real))

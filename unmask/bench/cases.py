@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,8 +116,8 @@ def _only(each: str, value: str) -> Part:
     words = ("".join(f"[{c}]" if c in "*?[" else c for c in value),)
     if each.startswith("label:"):
         return Part(labels={each.removeprefix("label:"): words})
-    field = {"family": "families"}.get(each, f"{each}s")
-    return replace(Part(), **{field: words})
+    chosen: dict[str, Any] = {{"family": "families"}.get(each, f"{each}s"): words}
+    return replace(Part(), **chosen)
 
 
 def _value(attribute: str, name: str, sample: Sample) -> str:

@@ -157,9 +157,11 @@ def parse(name: str, values: Mapping[str, Any]) -> Protocol:
     """
     rest = dict(values)
     try:
-        parts = {key: _part(rest.pop(key, {})) for key in ("train", "dev", "test")}
+        parts: dict[str, Any] = {key: _part(rest.pop(key, {})) for key in ("train", "dev", "test")}
         cases = tuple(_case(dict(case)) for case in rest.pop("case", ()))
-        lists = {key: tuple(rest.pop(key)) for key in ("metrics", "perturbations") if key in rest}
+        lists: dict[str, Any] = {
+            key: tuple(rest.pop(key)) for key in ("metrics", "perturbations") if key in rest
+        }
         made = Protocol(name=name, cases=cases, **parts, **lists, **rest)
         _check(made)
     except (TypeError, ValueError, KeyError, ConfigError) as error:
