@@ -57,6 +57,7 @@ class Model:
         mean, std = np.asarray(crop.mean), np.asarray(crop.std)
         self._scale = (1 / (255 * std)).astype(np.float32)[:, None, None]
         self._shift = (-mean / std).astype(np.float32)[:, None, None]
+        self._scaled = bool((self._scale != 1).any() or self._shift.any())
 
     def run(self, batch: npt.NDArray[np.uint8]) -> dict[str, Array]:
         """Run the network.
@@ -79,8 +80,9 @@ class Model:
 
     def _part(self, batch: npt.NDArray[np.uint8]) -> list[Array]:
         image = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
-        image *= self._scale
-        image += self._shift
+        if self._scaled:
+            image *= self._scale
+            image += self._shift
         names = list(self.bundle.card.outputs.values())
         try:
             session = self._session if image.nbytes <= LARGE else self._frugal()
