@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from unmask.bench import metrics, perturb, severity
+from unmask.bench.libraries import matplotlib
 from unmask.bench.measures import Judged, taken
 from unmask.bench.results import CLEAN, Row
-from unmask.errors import ConfigError
 
 BINS = 10
 TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95)
@@ -106,7 +106,7 @@ def _point(family: str, name: str, level: int, rows: Sequence[Row], draws: int) 
 
 
 def _panels(rows: Sequence[Row], title: str) -> bytes:
-    library = _matplotlib()
+    library = matplotlib()
     figure = library.figure.Figure(figsize=(9, 8), layout="constrained")
     roc, det, reliability, scores = figure.subplots(2, 2).ravel()
     figure.suptitle(title)
@@ -160,12 +160,3 @@ def _probit(rates: npt.NDArray[np.float64]) -> list[float]:
 
 def _plain(*words: str) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9._]+", "-", word).strip("-.") or "x" for word in words)
-
-
-def _matplotlib() -> Any:
-    try:
-        import matplotlib.figure
-    except ImportError as error:
-        message = "matplotlib is missing; install the bench: pip install 'unmask[bench]'"
-        raise ConfigError("not_installed", message) from error
-    return matplotlib

@@ -21,6 +21,7 @@ from unmask.bench.measures import Judged, taken
 from unmask.bench.panel import Look
 from unmask.bench.protocol import Protocol
 from unmask.bench.shortcut import rival
+from unmask.bench.table import joined
 
 CLEAN = "as it comes"
 Floats = npt.NDArray[np.float64]
@@ -257,7 +258,7 @@ def markdown(rows: Sequence[Row], means: Sequence[dict[str, Any]]) -> str:
     names = list(rows[0].figures)
     head = ["test set", "condition", "detector", *names, "manipulated / genuine", "units"]
     head += ["not judged", "dev", "shortcut AUC", "shortcut within", "lead in AUC"]
-    lines = [_line(head), _line(["---"] * len(head))]
+    lines = [joined(head), joined(["---"] * len(head))]
     for row in rows:
         cells = [row.case, row.condition, row.detector]
         cells += [_figure(row.figures[name]) for name in names]
@@ -265,13 +266,13 @@ def markdown(rows: Sequence[Row], means: Sequence[dict[str, Any]]) -> str:
         cells += [f"{row.unusable} ({row.share_unusable:.1%})", str(row.dev)]
         cells += [_figure(row.shortcut) + (" ×" if row.shortcut_fit == "cross-fitted" else "")]
         cells.append(_figure(row.within))
-        lines.append(_line([*cells, "" if row.lead is None else _figure(row.lead)]))
-    lines += ["", _line(["condition", "detector", "test sets", "mean AUC", "lead in mean AUC"])]
-    lines.append(_line(["---"] * 5))
+        lines.append(joined([*cells, "" if row.lead is None else _figure(row.lead)]))
+    lines += ["", joined(["condition", "detector", "test sets", "mean AUC", "lead in mean AUC"])]
+    lines.append(joined(["---"] * 5))
     for mean in means:
         lead = mean["lead_auc"]
         cells = [mean["condition"], mean["detector"], str(mean["cases"]), _read(mean["auc"])]
-        lines.append(_line([*cells, "" if lead is None else _read(lead)]))
+        lines.append(joined([*cells, "" if lead is None else _read(lead)]))
     return "\n".join(lines) + "\n"
 
 
@@ -316,7 +317,3 @@ def _read(figure: dict[str, Any]) -> str:
     nan = math.nan
     values = [nan if v is None else v for v in (figure["value"], *figure["interval"])]
     return _figure((values[0], (values[1], values[2])))
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from unmask.bench import metrics, perturb
 from unmask.bench.families import Item
+from unmask.bench.libraries import matplotlib
+from unmask.bench.table import figure, joined
 from unmask.errors import ConfigError
 from unmask.types import Interval, Pixels
 
@@ -136,11 +138,11 @@ def markdown(outcome: Outcome) -> str:
     mild = [point for point in outcome.points if point.family == perturb.BENIGN]
     clean = outcome.clean
     lines = [
-        f"Clean: AUC {_figure(clean.auc, clean.interval)}, false alarms at {outcome.threshold:g}: "
-        f"{_figure(clean.alarms, clean.alarms_interval)}; {clean.manipulated} manipulated and "
+        f"Clean: AUC {figure(clean.auc, clean.interval)}, false alarms at {outcome.threshold:g}: "
+        f"{figure(clean.alarms, clean.alarms_interval)}; {clean.manipulated} manipulated and "
         f"{clean.genuine} genuine, {clean.unjudged} not judged.",
-        *_table("AUC (95 %)", head, worn, lambda p: _figure(p.auc, p.interval)),
-        *_table("False alarms (95 %)", head, mild, lambda p: _figure(p.alarms, p.alarms_interval)),
+        *_table("AUC (95 %)", head, worn, lambda p: figure(p.auc, p.interval)),
+        *_table("False alarms (95 %)", head, mild, lambda p: figure(p.alarms, p.alarms_interval)),
     ]
     if outcome.missing:
         lines += ["", f"No codec here for: {', '.join(outcome.missing)}."]
@@ -156,7 +158,7 @@ def draw(outcome: Outcome, path: Path) -> None:
     Raises:
         ConfigError: `not_installed` without matplotlib; `unknown_format` for another suffix.
     """
-    library = _matplotlib()
+    library = matplotlib()
     if path.suffix.lower() not in {".png", ".svg"}:
         raise ConfigError("unknown_format", f"A figure ends in .png or .svg: {path.name!a}.")
     families = list(dict.fromkeys(point.family for point in outcome.points))
@@ -246,10 +248,10 @@ def _table(
 ) -> list[str]:
     if not points:
         return []
-    lines = ["", title, "", _line(head), _line(["---"] * len(head))]
+    lines = ["", title, "", joined(head), joined(["---"] * len(head))]
     for family, name in dict.fromkeys((point.family, point.name) for point in points):
         row = [cell(p) for p in points if (p.family, p.name) == (family, name)]
-        lines.append(_line([family, name, *row]))
+        lines.append(joined([family, name, *row]))
     return lines
 
 
@@ -271,21 +273,3 @@ def _panel(panel: Any, clean: Point, points: Sequence[Point]) -> None:
     panel.set(title=points[0].family, xlabel="severity", ylim=(lowest, 1.02))
     panel.set_ylabel("false alarms" if benign else "AUC")
     panel.legend(fontsize=6, frameon=False)
-
-
-def _matplotlib() -> Any:
-    """The library, of which only figures without a window and without a global state are used."""
-    try:
-        import matplotlib.figure
-    except ImportError as error:
-        message = "matplotlib is missing; install the bench: pip install 'unmask[bench]'"
-        raise ConfigError("not_installed", message) from error
-    return matplotlib
-
-
-def _figure(value: float, bounds: Interval) -> str:
-    return f"{value:.3f} ({bounds[0]:.3f}–{bounds[1]:.3f})"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from unmask.errors import ConfigError
+from unmask.bench import libraries
 
 Key = tuple[str, int, str, str, str]
 """File, frame, sha256 of the detector, of the finder, perturbation."""
@@ -47,7 +47,7 @@ class Store:
         self._rows: dict[Key, list[float]] = {}
         self._fresh: dict[Key, list[float]] = {}
         for path in sorted(folder.glob("*.parquet")):
-            for *key, values in _polars().read_parquet(path).iter_rows():
+            for *key, values in libraries.polars().read_parquet(path).iter_rows():
                 self._rows[tuple(key)] = values
 
     def __contains__(self, key: Key) -> bool:
@@ -69,7 +69,7 @@ class Store:
         """Write what is new."""
         if not self._fresh:
             return
-        polars = _polars()
+        polars = libraries.polars()
         table: dict[str, Any] = {
             name: [key[i] for key in self._fresh] for i, name in enumerate(COLUMNS)
         }
@@ -81,12 +81,3 @@ class Store:
         )
         os.replace(place, place.with_suffix(".parquet"))
         self._fresh = {}
-
-
-def _polars() -> Any:
-    try:
-        import polars
-    except ImportError as error:
-        message = "polars is missing; install the bench: pip install 'unmask[bench]'"
-        raise ConfigError("not_installed", message) from error
-    return polars

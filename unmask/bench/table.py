@@ -84,15 +84,15 @@ def markdown(table: Sequence[Row]) -> str:
         "family", "condition", "detector", "AUC (95 %)", "EER", "TPR at 5 % FPR",
         "manipulated / genuine", "units", "not judged", "shortcut AUC (95 %)",
     )  # fmt: skip
-    lines = [_line(head), _line(["---"] * len(head))]
+    lines = [joined(head), joined(["---"] * len(head))]
     for r in table:
-        shortcut = _figure(r.shortcut, r.shortcut_interval)
+        shortcut = figure(r.shortcut, r.shortcut_interval)
         cells = (
-            r.family, r.condition, r.detector, _figure(r.auc, r.interval), f"{r.eer:.3f}",
+            r.family, r.condition, r.detector, figure(r.auc, r.interval), f"{r.eer:.3f}",
             f"{r.hits:.2f}", f"{r.manipulated} / {r.genuine}", str(r.units), str(r.unjudged),
             shortcut + (" ×" if r.shortcut_fit == "cross-fitted" else ""),
         )  # fmt: skip
-        lines.append(_line(cells))
+        lines.append(joined(cells))
     return "\n".join(lines) + "\n"
 
 
@@ -137,9 +137,11 @@ def _baseline(made: Pairs) -> tuple[Floats, str]:
     )
 
 
-def _figure(value: float, bounds: tuple[float, float]) -> str:
+def figure(value: float, bounds: tuple[float, float]) -> str:
+    """A value with its interval, as tables show it."""
     return f"{value:.3f} ({bounds[0]:.3f}–{bounds[1]:.3f})"
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def joined(cells: Sequence[str]) -> str:
+    """One row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
