@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import importlib.util
 import io
 import json
 import shutil
@@ -242,20 +241,10 @@ def test_manifest_holds_every_sum_and_can_be_read(tree: Tree, tmp_path: Path) ->
     assert [s.labels["sha256"] for s in again] == [s.labels["sha256"] for s in first.samples]
 
 
-def builder(name: str) -> Callable[[Path], None]:
-    """What makes a small tree of a layout: every reader's test has it."""
-    place = Path(__file__).parent / "sets" / f"test_{name}.py"
-    spec = importlib.util.spec_from_file_location(f"inspected_tree_of_{name}", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    build: Callable[[Path], None] = module.build
-    return build
-
-
 @pytest.mark.parametrize("name", layout.readers())
-def test_every_layout_can_be_inspected(name: str, tmp_path: Path) -> None:
+def test_every_layout_can_be_inspected(
+    name: str, tmp_path: Path, builder: Callable[[str], Callable[[Path], None]]
+) -> None:
     (tmp_path / "set").mkdir()
     builder(name)(tmp_path / "set")
     found = inspection.inspect(tmp_path / "set")

@@ -1,11 +1,10 @@
 """Readers are found, told apart, and each reads a tree of its own layout.
 
-A reader's test is `sets/test_<reader>.py` and exports `build(root)`, which makes a small tree.
+`conftest.py` tells where the small trees come from.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,19 +16,9 @@ from unmask.errors import LabError
 from unmask.lab.data import layout, sets
 from unmask.lab.data.layout import Facts
 
-TESTS = {p.stem.removeprefix("test_"): p for p in (Path(__file__).parent / "sets").glob("test_*")}
+Builder = Callable[[str], Callable[[Path], None]]
 COUNTED = re.compile(r"all|(train|val|test)/[01]|(family|source):.+")
 FALLBACKS = {n for n, r in layout.readers().items() if getattr(r, "FALLBACK", False)}
-
-
-def builder(name: str) -> Callable[[Path], None]:
-    spec = importlib.util.spec_from_file_location(f"tree_of_{name}", TESTS[name])
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    build: Callable[[Path], None] = module.build
-    return build
 
 
 def test_readers_are_the_modules_without_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +43,9 @@ def test_facts_are_well_formed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", layout.readers())
-def test_a_tree_is_recognised_by_its_reader_alone(name: str, tmp_path: Path) -> None:
+def test_a_tree_is_recognised_by_its_reader_alone(
+    name: str, tmp_path: Path, builder: Builder
+) -> None:
     builder(name)(tmp_path)
     assert layout.recognise(tmp_path) == name
     fitting = {n for n, reader in layout.readers().items() if reader.recognises(tmp_path)}
@@ -62,7 +53,7 @@ def test_a_tree_is_recognised_by_its_reader_alone(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", layout.readers())
-def test_samples_keep_the_contract(name: str, tmp_path: Path) -> None:
+def test_samples_keep_the_contract(name: str, tmp_path: Path, builder: Builder) -> None:
     builder(name)(tmp_path)
     found = list(layout.read(tmp_path))
     assert found == list(layout.read(tmp_path, name))

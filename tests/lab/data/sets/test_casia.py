@@ -20,19 +20,12 @@ FILES = (
 )
 
 
-def build(root: Path) -> None:
-    for name in FILES:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def test_samples(tmp_path: Path) -> None:
-    build(tmp_path)
-    assert layout.recognise(tmp_path) == "casia"
-    au, same, other, mask, au2, _, mask2, tampered2 = (tmp_path / name for name in FILES)
+def test_samples(tree: Path) -> None:
+    assert layout.recognise(tree) == "casia"
+    au, same, other, mask, au2, _, mask2, tampered2 = (tree / name for name in FILES)
     v1, v2 = "casia/v1", "casia/v2"
     how = {"operations": "CND_A"}
-    assert list(casia.samples(tmp_path)) == [
+    assert list(casia.samples(tree)) == [
         Sample(au, 0, "", v1, "nat0067", labels={"category": "nat"}),
         Sample(
             *(same, 1, "copy-move", v1, "pla0016"),

@@ -22,20 +22,13 @@ FILES = (
 )
 
 
-def build(root: Path) -> None:
-    for name in FILES:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def test_samples(tmp_path: Path) -> None:
-    build(tmp_path)
+def test_samples(tree: Path) -> None:
     diff, gan_cdf, gan, lab, lab_real, sim_cdf, sim, star, star_real, train_gan, train_sim = (
-        tmp_path / name for name in FILES[:-2]
+        tree / name for name in FILES[:-2]
     )
     fs, efs, fe = ({"kind": kind} for kind in ("FS", "EFS", "FE"))
     test, style, simswap = "test", "StyleGAN2", "simswap"
-    assert list(df40.samples(tmp_path)) == [
+    assert list(df40.samples(tree)) == [
         Sample(diff, 1, "CollabDiff", "df40/CollabDiff", "CollabDiff/fake/00012", test, labels=fe),
         Sample(gan_cdf, 1, style, "df40/StyleGAN2_cdf", "id0", test, labels=efs),
         Sample(gan, 1, style, "df40/StyleGAN2_ff", "001", test, labels=efs),

@@ -16,18 +16,11 @@ FILES = (
 )
 
 
-def build(root: Path) -> None:
-    for name in FILES:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def test_samples(tmp_path: Path) -> None:
-    build(tmp_path)
-    actor, clip, frame, mask = (tmp_path / name for name in FILES)
+def test_samples(tree: Path) -> None:
+    actor, clip, frame, mask = (tree / name for name in FILES)
     scene = {"scene": "walk_down_hall_angry"}
     made, labels = ("DeepFakeDetection", "dfd/DeepFakeDetection", "01", ""), {"donor": "02"} | scene
-    assert list(dfd.samples(tmp_path)) == [
+    assert list(dfd.samples(tree)) == [
         Sample(
             *(actor, 0, "", "dfd/actors", "01", "", "clip", "c23/01__walk_down_hall_angry"),
             *("c23", None, scene),
@@ -37,8 +30,7 @@ def test_samples(tmp_path: Path) -> None:
     ]
 
 
-def test_a_joint_tree_is_read_by_name(tmp_path: Path) -> None:
-    build(tmp_path)
-    (tmp_path / "original_sequences/youtube").mkdir()
-    assert layout.recognise(tmp_path) == "ffpp"
-    assert {s.source for s in layout.read(tmp_path, "dfd")} == {"dfd/actors", f"dfd/{FORGED[22:]}"}
+def test_a_joint_tree_is_read_by_name(tree: Path) -> None:
+    (tree / "original_sequences/youtube").mkdir()
+    assert layout.recognise(tree) == "ffpp"
+    assert {s.source for s in layout.read(tree, "dfd")} == {"dfd/actors", f"dfd/{FORGED[22:]}"}

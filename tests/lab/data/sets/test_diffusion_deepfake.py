@@ -15,19 +15,12 @@ FILES = (
 )
 
 
-def build(root: Path) -> None:
-    for name in FILES:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def test_samples(tmp_path: Path) -> None:
-    build(tmp_path)
-    assert layout.recognise(tmp_path) == "diffusion_deepfake"
-    a, b, c, _, e = (tmp_path / name for name in FILES)
+def test_samples(tree: Path) -> None:
+    assert layout.recognise(tree) == "diffusion_deepfake"
+    a, b, c, _, e = (tree / name for name in FILES)
     one, two = "DiffusionDB-Face", "JourneyDB-Face"
     of = "diffusion_deepfake"
-    assert list(diffusion_deepfake.samples(tmp_path)) == [
+    assert list(diffusion_deepfake.samples(tree)) == [
         Sample(a, 1, one, f"{of}/{one}", f"{one}/train/a", "train"),
         Sample(b, 1, two, f"{of}/{two}", f"{two}/fake/b"),
         Sample(c, 0, "", f"{of}/{two}", f"{two}/real/test/c", "test"),

@@ -14,17 +14,10 @@ FILES = (
 )
 
 
-def build(root: Path) -> None:
-    for name in FILES:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def test_samples(tmp_path: Path) -> None:
-    build(tmp_path)
-    real, fake, mask, val, frame = (tmp_path / name for name in FILES)
+def test_samples(tree: Path) -> None:
+    real, fake, mask, val, frame = (tree / name for name in FILES)
     first, second = "train/train_00000000", "val/val_00000001"
-    assert list(ffiw.samples(tmp_path)) == [
+    assert list(ffiw.samples(tree)) == [
         Sample(real, 0, "", "ffiw/source", first, "train", "clip", first),
         Sample(fake, 1, "target", "ffiw/target", first, "train", "clip", first, mask=mask),
         Sample(val, 0, "", "ffiw/source", second, "val", "clip", second),

@@ -20,12 +20,6 @@ FILES = (
 )
 
 
-def build(root: Path) -> None:
-    for name in FILES:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
 def expected(
     root: Path, name: str, label: int, generator: str, split: Split = "", object_: str = ""
 ) -> Sample:
@@ -35,18 +29,17 @@ def expected(
     return Sample(root / name, label, family, source, identity, split, labels=labels)
 
 
-def test_samples(tmp_path: Path) -> None:
-    build(tmp_path)
-    assert layout.recognise(tmp_path) == "generator_folders"
-    assert list(generator_folders.samples(tmp_path)) == [
-        expected(tmp_path, FILES[0], 1, "BigGAN", "train"),
-        expected(tmp_path, FILES[1], 0, "BigGAN", "train"),
-        expected(tmp_path, FILES[2], 1, "BigGAN", "val"),
-        expected(tmp_path, FILES[3], 0, "deepfake"),
-        expected(tmp_path, FILES[4], 1, "deepfake"),
-        expected(tmp_path, FILES[5], 1, "progan", "", "car"),
-        expected(tmp_path, FILES[6], 0, "progan", "", "train"),
-        expected(tmp_path, FILES[7], 0, "progan", "train", "car"),
+def test_samples(tree: Path) -> None:
+    assert layout.recognise(tree) == "generator_folders"
+    assert list(generator_folders.samples(tree)) == [
+        expected(tree, FILES[0], 1, "BigGAN", "train"),
+        expected(tree, FILES[1], 0, "BigGAN", "train"),
+        expected(tree, FILES[2], 1, "BigGAN", "val"),
+        expected(tree, FILES[3], 0, "deepfake"),
+        expected(tree, FILES[4], 1, "deepfake"),
+        expected(tree, FILES[5], 1, "progan", "", "car"),
+        expected(tree, FILES[6], 0, "progan", "", "train"),
+        expected(tree, FILES[7], 0, "progan", "train", "car"),
     ]
 
 
