@@ -1,7 +1,7 @@
 """Find faces: where they are, how sure that is, and five points of each.
 
-The picture is shown to the finder's network at a third of its size or with a long side of 640
-pixels, whichever is larger. Where small faces turn up, it is shown once more, twice as large, for
+The picture is shown to the finder's network as it is up to 640 pixels; a larger one at 0.3 of its
+size or with a long side of 576 pixels, whichever is larger. Where small faces turn up, it is shown once more, twice as large, for
 those that are smaller still. Where nothing turns up, it is shown coarser and turned by quarters,
 and finer if it was shrunk; a face must then convince with a higher confidence.
 """
@@ -30,7 +30,9 @@ _EACH = 80
 """Bytes that the network takes for a pixel."""
 
 STRIDES = (8, 16, 32)
-LONG_SIDE = 640
+WHOLE, LONG_SIDE = 640, 576
+"""Pixels: a picture up to the first is not shrunk, a larger one to the second, but at most to"""
+LEAST = 0.3
 LARGEST = 2048
 SAME_FACE = 0.3
 CANDIDATES = 2000
@@ -158,10 +160,10 @@ def working_scale(pixels: Pixels) -> float:
     Example:
         >>> import numpy as np
         >>> round(working_scale(np.zeros((1080, 1920, 3), np.uint8)), 3)
-        0.333
+        0.3
     """
     longest = int(max(pixels.shape[:2]))
-    return min(1.0, max(LONG_SIDE / longest, 1 / 3), LARGEST / longest)
+    return 1.0 if longest <= WHOLE else min(max(LONG_SIDE / longest, LEAST), LARGEST / longest)
 
 
 def finer(pixels: Pixels, scale: float) -> float:
@@ -223,7 +225,7 @@ def padded(pixels: Pixels, side: int = 0) -> Pixels:
     down, right = (-max(each, side) % 32 + max(each, side) - each for each in pixels.shape[:2])
     if not (down or right):
         return pixels
-    return np.pad(pixels, ((0, down), (0, right), (0, 0)))
+    return np.asarray(cv2.copyMakeBorder(pixels, 0, down, 0, right, cv2.BORDER_CONSTANT), np.uint8)
 
 
 def decode(evidence: Floats, offsets: Floats, size: tuple[int, int], threshold: float) -> Found:

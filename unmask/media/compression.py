@@ -131,10 +131,17 @@ def twice(pixels: Pixels, table: npt.ArrayLike) -> float | None:
     here, moved = _low(plane), _low(plane[4:-4, 4:-4])
     if here.shape[1] < _FEWEST_BLOCKS:
         return None
-    steps = np.array([np.asarray(table)[at] for at in _LOW])
-    levels = np.minimum(np.rint(here / steps[:, None]), _LEVELS).astype(np.int64)
-    values = np.rint(moved).astype(np.int64)
-    return float(sum(map(_gain, levels, values, steps.tolist())) / here.shape[1])
+    steps = [int(np.asarray(table)[at]) for at in _LOW]
+    # A step above all first steps has wiped out whatever came before; there is nothing to gain.
+    telling = [number for number, step in enumerate(steps) if step <= len(_STEPS)]
+    if not telling:
+        return 0.0
+    seen = np.stack([_seen(here[each], steps[each]) for each in telling])
+    expected = np.stack([_expected(moved[each], steps[each]) for each in telling])
+    shares = expected / np.maximum(expected.sum(2, keepdims=True), 1e-9)
+    once = shares[:, :1]
+    gains = np.log((0.9 * shares + 0.1 * once + 1e-4) / (once + 1e-4)) @ seen[:, :, None]
+    return float(gains.max(1).sum() / here.shape[1])
 
 
 def _middle(pixels: Pixels) -> npt.NDArray[np.float32]:
@@ -148,44 +155,51 @@ def _middle(pixels: Pixels) -> npt.NDArray[np.float32]:
 
 @cache
 def _basis() -> npt.NDArray[np.float32]:
-    """The cosine patterns of the nine frequencies: shape (9, 64)."""
+    """The four lowest cosine patterns of eight pixels: shape (4, 8)."""
     k = np.arange(8)
-    rows = np.cos((2 * k + 1) * k[:, None] * np.pi / 16) / 2
+    rows = np.cos((2 * k + 1) * k[:4, None] * np.pi / 16) / 2
     rows[0] /= np.sqrt(2)
-    return np.stack([np.outer(rows[u], rows[v]).ravel() for u, v in _LOW]).astype(np.float32)
+    return np.asarray(rows, np.float32)
 
 
 def _low(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Strength of the nine frequencies in each block, signs folded together: shape (9, blocks)."""
     high, wide = (side // 8 for side in plane.shape)
-    blocks = plane[: high * 8, : wide * 8].reshape(high, 8, wide, 8).swapaxes(1, 2)
-    return np.asarray(np.abs(_basis() @ blocks.reshape(-1, 64).T), np.float32)
+    columns = np.matmul(_basis(), plane[: high * 8, : wide * 8].reshape(high, 8, wide * 8))
+    both = columns.reshape(high * 4 * wide, 8) @ _basis().T
+    blocks = both.reshape(high, 4, wide, 4)
+    return np.abs(np.stack([blocks[:, u, :, v].ravel() for u, v in _LOW]))
 
 
-def _gain(levels: npt.NDArray[np.int64], values: npt.NDArray[np.int64], step: int) -> float:
-    """Best gain of any first step over none, for one frequency.
+def _seen(here: npt.NDArray[np.float32], step: int) -> npt.NDArray[np.float32]:
+    """How many blocks have each level of one frequency, without 0 and the last."""
+    levels = np.minimum(np.rint(here / step), _LEVELS).astype(np.intp)
+    return np.bincount(levels, minlength=_LEVELS + 1)[1:-1].astype(np.float32)
 
-    A step above all first steps has wiped out whatever came before; there is nothing to gain.
-    """
-    if step > len(_STEPS):
-        return 0.0
+
+def _expected(moved: npt.NDArray[np.float32], step: int) -> npt.NDArray[np.float32]:
+    """How many there would be after each first step: shape (first steps, levels)."""
     most = step * (_LEVELS + 1) - 1
-    before = _smooth(np.bincount(np.minimum(values, most), minlength=most + 1), step)
-    seen = np.bincount(levels, minlength=_LEVELS + 1)[1:-1]
-    expected = _mixing(step) @ before.astype(np.float32)
-    shares = expected / np.maximum(expected.sum(1, keepdims=True), 1e-9)
-    once = shares[:1]
-    gains = np.log((0.9 * shares + 0.1 * once + 1e-4) / (once + 1e-4)) @ seen
-    return float(gains.max())
+    values = np.minimum(np.rint(moved), most).astype(np.intp)
+    before = _smooth(np.bincount(values, minlength=most + 1), step)
+    return np.asarray(_mixing(step) @ before.astype(np.float32), np.float32)
 
 
 def _smooth(counts: npt.NDArray[np.int_], step: int) -> Floats:
     """Blurs a histogram by a third of the step, mirrored at zero, against its own noise."""
+    kernel = _kernel(step)
+    reach = len(kernel) // 2
+    return np.convolve(
+        np.concatenate([counts[reach:0:-1], counts, np.zeros(reach)]), kernel, "valid"
+    )
+
+
+@cache
+def _kernel(step: int) -> Floats:
     width = max(1.0, 0.35 * step)
-    reach = min(int(3 * width) + 1, len(counts) - 1)
+    reach = min(int(3 * width) + 1, step * (_LEVELS + 1) - 1)
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * width**2))
-    padded = np.concatenate([counts[reach:0:-1], counts, np.zeros(reach)])
-    return np.convolve(padded, kernel / kernel.sum(), "valid")
+    return np.asarray(kernel / kernel.sum())
 
 
 @lru_cache(maxsize=16)
