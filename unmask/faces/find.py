@@ -1,9 +1,10 @@
 """Find faces: where they are, how sure that is, and five points of each.
 
 The picture is shown to the finder's network as it is up to 640 pixels; a larger one at 0.3 of its
-size or with a long side of 576 pixels, whichever is larger. Where small faces turn up, it is shown once more, twice as large, for
-those that are smaller still. Where nothing turns up, it is shown coarser and turned by quarters,
-and finer if it was shrunk; a face must then convince with a higher confidence.
+size or with a long side of 576 pixels, whichever is larger. Where small faces turn up, it is shown
+once more, twice as large, for those that are smaller still. Where nothing turns up, it is shown
+coarser and turned by quarters, and finer if it was shrunk; a face must then convince with a higher
+confidence.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def _low(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     columns = np.matmul(_basis(), plane[: high * 8, : wide * 8].reshape(high, 8, wide * 8))
     both = columns.reshape(high * 4 * wide, 8) @ _basis().T
     blocks = both.reshape(high, 4, wide, 4)
-    return np.abs(np.stack([blocks[:, u, :, v].ravel() for u, v in _LOW]))
+    return np.asarray(np.abs(np.stack([blocks[:, u, :, v].ravel() for u, v in _LOW])), np.float32)
 
 
 def _seen(here: npt.NDArray[np.float32], step: int) -> npt.NDArray[np.float32]:
