@@ -73,7 +73,10 @@ def measure(options: argparse.Namespace, work: Path) -> list[Row]:
 
 def check_worker() -> Callable[[list[str]], Any]:
     from unmask import Examiner, Sampling
+    from unmask.cli import _check
+    from unmask.memory import keep_freed
 
+    keep_freed(_check.KEPT)
     examiner = Examiner(sampling=Sampling(frames=None), threads=2, pictures=False)
     return lambda paths: list(examiner.stream(paths))
 

@@ -20,7 +20,7 @@ from unmask.faces import align
 from unmask.judge.bundle import Bundle
 from unmask.judge.card import CropRecipe
 from unmask.judge.runtime import Model
-from unmask.turns import turn
+from unmask.memory import turn
 from unmask.types import Face, Pixels
 
 Floats = npt.NDArray[np.float32]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import ctypes
 import dataclasses
 import json
 import math
@@ -32,6 +31,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from unmask.errors import LabError
 from unmask.lab.method import Batch, Data, Method, Recipe, Train, build, read_recipe
+from unmask.memory import keep_freed
 
 
 def train(
@@ -52,7 +52,7 @@ def train(
         LabError: `data_missing`, `weights_missing`, or `bad_recipe` when `out` holds another run.
     """
     set_seed(recipe.seed)
-    _keep_memory()
+    keep_freed(2**31)  # clearing fresh pages took a fifth of every step
     cv2.setNumThreads(1)  # its thread pool does not survive the fork into loader processes
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
@@ -93,14 +93,6 @@ def _loader(dataset: Any, settings: Train, **options: Any) -> DataLoader[Any]:
         worker_init_fn=_single_thread,
         **options,
     )
-
-
-def _keep_memory() -> None:
-    """Have glibc hold on to freed memory: clearing fresh pages took a fifth of every step."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        trim, top, maps, most = -1, -2, -4, 2**31 - 1  # from malloc.h
-        for parameter, value in ((trim, most), (top, 2**28), (maps, 0)):
-            libc.mallopt(parameter, value)
 
 
 def _single_thread(_: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from unmask.errors import InputError
 from unmask.media import colour, compression, jpeg, provenance, quick
 from unmask.media.options import Limits
-from unmask.turns import turn
+from unmask.memory import turn
 from unmask.types import Fact, Pixels
 
 if TYPE_CHECKING:
