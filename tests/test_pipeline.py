@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,3 +154,11 @@ def test_pictures_are_made_only_when_wanted() -> None:
     assert bare.faces[0].crop is None
     assert bare.faces[0].heat is None
     assert (bare.verdict, bare.probability) == (full.verdict, full.probability)
+
+
+@pytest.mark.parametrize("name", ["portrait.jpg", "video.mp4"])
+def test_facts_are_collected_only_when_wanted(name: str) -> None:
+    full, bare = (Examiner(facts=wanted).examine(SAMPLES / name).media for wanted in (True, False))
+    assert full is not None
+    assert full.facts
+    assert bare == replace(full, facts=())

@@ -89,9 +89,10 @@ class Examiner:
     """Everything loaded once, ready for any number of inputs.
 
     Args:
-        detectors: As for `check`, and so are all others but the last.
+        detectors: As for `check`, and so are all others but the last two.
         pictures: Whether findings hold the frame, the faces and heat maps; reports for people
             need them, and making them takes a twentieth of the time.
+        facts: Whether findings hold what the files tell about their history.
 
     Attributes:
         run: How its findings are made.
@@ -107,6 +108,7 @@ class Examiner:
         sampling: Sampling | None = None,
         threads: int | None = None,
         pictures: bool = True,
+        facts: bool = True,
     ) -> None:
         rate = points.parse(at)
         with ThreadPoolExecutor() as pool:  # opening a network is most of a cold start
@@ -118,7 +120,8 @@ class Examiner:
         self._fusion = fitted_for(cards)
         self._threshold = points.fused_threshold(cards, rate, self._fusion)
         self._limits, self._sampling = limits or Limits(), sampling or Sampling()
-        self._threads, self._pictures = threads or os.cpu_count() or 1, pictures
+        self._threads = threads or os.cpu_count() or 1
+        self._pictures, self._facts = pictures, facts
         self.run = Run(
             version=__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -150,7 +153,9 @@ class Examiner:
     def examine(self, path: str | Path) -> Finding:
         """The finding about one file; what is wrong with the file is told in it, not raised."""
         try:
-            with media.open_media(path, limits=self._limits, sampling=self._sampling) as source:
+            with media.open_media(
+                path, limits=self._limits, sampling=self._sampling, facts=self._facts
+            ) as source:
                 return self._weigh(source)
         except InputError as error:
             return _failed(path, error)

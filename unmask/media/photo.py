@@ -32,16 +32,17 @@ class Photo(NamedTuple):
     facts: list[Fact]
 
 
-def read_photo(data: bytes, name: str, limits: Limits) -> Photo:
+def read_photo(data: bytes, name: str, limits: Limits, *, facts: bool = True) -> Photo:
     """Decodes a photo; of an animation or a file of many pages, the first picture.
 
     Args:
         data: The whole file.
         name: The format, as `unmask.media.sniff` names it.
         limits: `pixels` is held against the header, before anything is decoded.
+        facts: Whether to collect facts.
 
     Returns:
-        Pixels and facts.
+        Pixels and facts, if wanted.
 
     Raises:
         InputError: `too_many_pixels`, `truncated`, `unreadable`, `unsupported_format`.
@@ -51,11 +52,16 @@ def read_photo(data: bytes, name: str, limits: Limits) -> Photo:
         several = name != "JPEG" and bool(getattr(image, "is_animated", False))
         animated = several and name != "TIFF"
         check_pixels(*image.size, limits, share=_ANIMATED if animated else 1.0)
-        facts = _pages(image, name, several)
+        told = _pages(image, name, several)
         with turn(_EACH * image.width * image.height):
             found = _decoded(data, image, fast=name == "WebP" and not several)
-        facts += found.facts + provenance.photo_facts(image)
-        return Photo(colour.upright(found.pixels, image.getexif().get(_ORIENTATION, 1)), facts)
+        upright = colour.upright(found.pixels, image.getexif().get(_ORIENTATION, 1))
+        if not facts:
+            return Photo(upright, [])
+        told += found.facts
+        if image.format == "JPEG":
+            told += compression.facts(image, found.pixels)
+        return Photo(upright, told + provenance.photo_facts(image))
 
 
 def check_pixels(width: int, height: int, limits: Limits, share: float = 1.0) -> None:
@@ -97,7 +103,6 @@ def _decoded(data: bytes, image: ImageFile, *, fast: bool) -> Photo:
     Raises:
         InputError: `unreadable` for a JPEG that would keep a decoder busy.
     """
-    told = []
     if image.format == "JPEG":
         layout = jpeg.layout(data)
         if layout.scans > _MOST_SCANS:
@@ -107,9 +112,7 @@ def _decoded(data: bytes, image: ImageFile, *, fast: bool) -> Photo:
     if photo is None:
         image.load()
         photo = Photo(*colour.to_srgb(image))
-    if image.format == "JPEG":
-        told = compression.facts(image, photo.pixels)
-    return Photo(photo.pixels, photo.facts + told)
+    return photo
 
 
 def _quick(data: bytes, image: ImageFile) -> Photo | None:
