@@ -75,7 +75,7 @@ def tone(pixels: Pixels, rng: Rng, force: float) -> Pixels:
 def blur(pixels: Pixels, rng: Rng, force: float) -> Pixels:
     """Gaussian, or a short motion in any direction."""
     if rng.random() < 0.75:
-        sigma = rng.uniform(0.2, 0.3 + 1.3 * force)
+        sigma = rng.uniform(0.2, 0.3 + 2.2 * force)
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
     length = int(rng.integers(2, 3 + round(4 * force)))
     kernel = np.zeros((length, length), np.float32)

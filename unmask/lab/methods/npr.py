@@ -89,7 +89,8 @@ class Config:
         light, strength: Strongest wear at the start and at the end; every pair draws its own.
         ramp: Epochs until the wear is at its strongest.
         pairs: Pairs an epoch.
-        without: Families and up-sampling stages left out of training, to measure what they add.
+        without: Sets, and up-sampling stages or all of them (`TRACE`), left out to measure
+            what they add.
     """
 
     window: int = 128
@@ -173,7 +174,11 @@ class NeighbouringPixels(Method):
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         chosen = [s for s in dev.samples(root) if learnable(s)]
         train, val = (
-            list(Regions([s for s in chosen if s.split == split], cache))
+            [
+                region
+                for region in Regions([s for s in chosen if s.split == split], cache)
+                if region.sample.set not in self.config.without
+            ]
             for split in ("train", "val")
         )
         recipe = CropRecipe(**self.crop() | {"min_face": 0, "max_face": 0})

@@ -22,7 +22,7 @@ face.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,6 +74,8 @@ class Config:
         ramp: Epochs until the wear is at its strongest.
         swap: Share of swaps against genuine frames of the same set; the rest are self-blends.
         dropout: Before the head.
+        without: Sets that training and validation do not see; the one with the swaps only when
+            `swap` is 0.
     """
 
     size: int = 128
@@ -85,6 +87,7 @@ class Config:
     ramp: int = 8
     swap: float = 0.15
     dropout: float = 0.2
+    without: tuple[str, ...] = ()
 
 
 class Network(nn.Module):
@@ -154,7 +157,7 @@ class SelfBlended(Method):
         recipe = self.recipe()
         return Data(
             train=Pairs(faces, "train", self.config, recipe, seed),
-            val=Held(faces, recipe, seed),
+            val=Held(faces, recipe, seed, self.config.without),
         )
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -170,7 +173,8 @@ class SelfBlended(Method):
         result = {}
         for number, name in enumerate(Held.KINDS):
             chosen = kind == number
-            result[name] = auc(label[chosen], logit[chosen])
+            if chosen.any():
+                result[name] = auc(label[chosen], logit[chosen])
         result["auc"] = float(np.mean(list(result.values())))
         result["log_loss"] = float(np.mean(np.logaddexp(0, np.where(label == 1, -logit, logit))))
         return result
@@ -219,12 +223,12 @@ def collect(
 class _Faces:
     """Records of one split, grouped by what they may stand for."""
 
-    def __init__(self, cache: FaceCache, split: str) -> None:
+    def __init__(self, cache: FaceCache, split: str, without: Sequence[str]) -> None:
         self.cache = cache
         groups: dict[tuple[str, int], list[int]] = {}
         for index in range(len(cache)):
             sample = cache.sample(index)
-            if sample.split == split:
+            if sample.split == split and sample.set not in without:
                 groups.setdefault((sample.set, sample.label), []).append(index)
         self.groups = groups
         self.roomy = {
@@ -282,7 +286,8 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def __init__(
         self, cache: FaceCache, split: str, config: Config, recipe: CropRecipe, seed: int
     ) -> None:
-        self.faces, self.config, self.recipe, self.seed = _Faces(cache, split), config, recipe, seed
+        self.faces = _Faces(cache, split, config.without)
+        self.config, self.recipe, self.seed = config, recipe, seed
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -362,21 +367,23 @@ class Held(Dataset[dict[str, Any]]):
     KINDS = ("blend", "swap")
     EACH = 480
 
-    def __init__(self, cache: FaceCache, recipe: CropRecipe, seed: int) -> None:
-        self.faces, self.recipe, self.seed = _Faces(cache, "val"), recipe, seed
-        self.makers = (blend_pair, swap_pair)
+    def __init__(
+        self, cache: FaceCache, recipe: CropRecipe, seed: int, without: Sequence[str] = ()
+    ) -> None:
+        self.faces, self.recipe, self.seed = _Faces(cache, "val", without), recipe, seed
+        self.makers = (blend_pair,) if SWAPS in without else (blend_pair, swap_pair)
         self.sources = sorted(self.faces.roomy)
 
     def __len__(self) -> int:
-        return len(self.KINDS) * self.EACH * 2
+        return len(self.makers) * self.EACH * 2
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         pair, label = divmod(index, 2)
-        kind = pair % len(self.KINDS)
+        kind = pair % len(self.makers)
         rng = np.random.default_rng((self.seed, 1 << 20, pair))
         made = self.makers[kind](self.faces, rng)
         pixels, face = made.fake if label else made.real
-        worn = Degrade(0.5 * (pair // len(self.KINDS) % 2))(pixels, rng)
+        worn = Degrade(0.5 * (pair // len(self.makers) % 2))(pixels, rng)
         (crop,) = cut(worn, face, self.recipe)
         group = kind if label else len(self.KINDS) + self.sources.index(made.source)
         return {
