@@ -77,7 +77,7 @@ def check_worker() -> Callable[[list[str]], Any]:
     from unmask.memory import keep_freed
 
     keep_freed(_check.KEPT)
-    examiner = Examiner(sampling=Sampling(frames=None), threads=2, pictures=False, facts=False)
+    examiner = Examiner(sampling=Sampling(frames=None), threads=2, pictures=False, history=False)
     return lambda paths: list(examiner.stream(paths))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -156,9 +156,12 @@ def test_pictures_are_made_only_when_wanted() -> None:
     assert (bare.verdict, bare.probability) == (full.verdict, full.probability)
 
 
-@pytest.mark.parametrize("name", ["portrait.jpg", "video.mp4"])
-def test_facts_are_collected_only_when_wanted(name: str) -> None:
-    full, bare = (Examiner(facts=wanted).examine(SAMPLES / name).media for wanted in (True, False))
-    assert full is not None
-    assert full.facts
-    assert bare == replace(full, facts=())
+def test_without_history_nothing_that_is_weighed_is_missing(tmp_path: Path) -> None:
+    picture = cv2.resize(cv2.imread(str(SAMPLES / "portrait.jpg")), (640, 640))
+    path = tmp_path / "coarse.jpg"
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 15])
+    full, bare = (Examiner(history=wanted).examine(path) for wanted in (True, False))
+    assert "heavy_compression" in full.reasons
+    assert (bare.verdict, bare.reasons) == (full.verdict, full.reasons)
+    told, left = ({fact.name for fact in f.media.facts} for f in (full, bare) if f.media)
+    assert told - left == {"jpeg.double_compression"}

@@ -92,7 +92,7 @@ class Examiner:
         detectors: As for `check`, and so are all others but the last two.
         pictures: Whether findings hold the frame, the faces and heat maps; reports for people
             need them, and making them takes a twentieth of the time.
-        facts: Whether findings hold what the files tell about their history.
+        history: As for `unmask.media.open_media`.
 
     Attributes:
         run: How its findings are made.
@@ -108,7 +108,7 @@ class Examiner:
         sampling: Sampling | None = None,
         threads: int | None = None,
         pictures: bool = True,
-        facts: bool = True,
+        history: bool = True,
     ) -> None:
         rate = points.parse(at)
         with ThreadPoolExecutor() as pool:  # opening a network is most of a cold start
@@ -121,7 +121,7 @@ class Examiner:
         self._threshold = points.fused_threshold(cards, rate, self._fusion)
         self._limits, self._sampling = limits or Limits(), sampling or Sampling()
         self._threads = threads or os.cpu_count() or 1
-        self._pictures, self._facts = pictures, facts
+        self._pictures, self._history = pictures, history
         self.run = Run(
             version=__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -154,7 +154,7 @@ class Examiner:
         """The finding about one file; what is wrong with the file is told in it, not raised."""
         try:
             with media.open_media(
-                path, limits=self._limits, sampling=self._sampling, facts=self._facts
+                path, limits=self._limits, sampling=self._sampling, history=self._history
             ) as source:
                 return self._weigh(source)
         except InputError as error:

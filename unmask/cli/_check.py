@@ -44,7 +44,7 @@ def check(
         sampling=_sampling(frames, fps),
         threads=threads,
         pictures=bool(out),
-        facts=bool(out) or jsonl,
+        history=bool(out) or jsonl,
     )
     report = _tell(examiner, paths, jsonl, whole=bool(out))
     write(report)

@@ -46,12 +46,13 @@ _LUMINANCE = np.array(
 )
 
 
-def facts(image: ImageFile, pixels: Pixels) -> list[Fact]:
+def facts(image: ImageFile, pixels: Pixels | None) -> list[Fact]:
     """Collects everything that the compression tells.
 
     Args:
         image: The JPEG, its header read.
-        pixels: Decoded, as stored: not yet turned upright.
+        pixels: Decoded, as stored: not yet turned upright. `None`: leave out the second
+            compression, which takes most of the time.
 
     Returns:
         Facts; none when the file has no tables of its own.
@@ -64,7 +65,7 @@ def facts(image: ImageFile, pixels: Pixels) -> list[Fact]:
     table = np.array(tables[0]).reshape(8, 8)
     sampling = _SAMPLING.get(get_sampling(image), "other")
     found = [*_quality(table), Fact("jpeg.subsampling", sampling, "Of the colours.")]
-    strength = twice(pixels, table)
+    strength = None if pixels is None else twice(pixels, table)
     if strength is not None:
         found.append(Fact("jpeg.double_compression", strength > THRESHOLD, _TWICE))
     return found

@@ -32,17 +32,17 @@ class Photo(NamedTuple):
     facts: list[Fact]
 
 
-def read_photo(data: bytes, name: str, limits: Limits, *, facts: bool = True) -> Photo:
+def read_photo(data: bytes, name: str, limits: Limits, *, history: bool = True) -> Photo:
     """Decodes a photo; of an animation or a file of many pages, the first picture.
 
     Args:
         data: The whole file.
         name: The format, as `unmask.media.sniff` names it.
         limits: `pixels` is held against the header, before anything is decoded.
-        facts: Whether to collect facts.
+        history: Whether to look for an earlier compression.
 
     Returns:
-        Pixels and facts, if wanted.
+        Pixels and facts.
 
     Raises:
         InputError: `too_many_pixels`, `truncated`, `unreadable`, `unsupported_format`.
@@ -56,11 +56,9 @@ def read_photo(data: bytes, name: str, limits: Limits, *, facts: bool = True) ->
         with turn(_EACH * image.width * image.height):
             found = _decoded(data, image, fast=name == "WebP" and not several)
         upright = colour.upright(found.pixels, image.getexif().get(_ORIENTATION, 1))
-        if not facts:
-            return Photo(upright, [])
         told += found.facts
         if image.format == "JPEG":
-            told += compression.facts(image, found.pixels)
+            told += compression.facts(image, found.pixels if history else None)
         return Photo(upright, told + provenance.photo_facts(image))
 
 
