@@ -18,7 +18,7 @@ from unmask.errors import LabError
 from unmask.judge.bundle import load
 from unmask.lab import export as exporting
 from unmask.lab import train as training
-from unmask.lab.calibration import card_sections, quantile
+from unmask.lab.calibration import card_sections, operating_points
 from unmask.lab.method import Batch, Data, Method, Recipe, Train
 
 
@@ -218,7 +218,11 @@ def test_the_rate_rises_falls_and_rises_again() -> None:
     assert rates[100] == pytest.approx(0.0)
 
 
-def test_quantile_counts_weight() -> None:
-    values, weights = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.1, 0.8])
-    assert quantile(values, weights, 0.15) == 2.0
-    assert quantile(values, weights, 0.99) == 3.0
+def test_operating_points_hold_in_every_source() -> None:
+    rng = np.random.default_rng(3)
+    source = np.repeat(["web", "studio", "film"], [2000, 300, 100])
+    genuine = rng.beta(1, 9, 2400) + 0.2 * (source == "studio")
+    for point in operating_points(genuine, source):
+        alarms = genuine > point["threshold"]
+        assert all(alarms[source == name].mean() <= point["fpr"] for name in np.unique(source))
+        assert alarms[source == "studio"].mean() > 0.6 * point["fpr"] - 0.003

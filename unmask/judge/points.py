@@ -8,8 +8,9 @@ of several detectors is held against the *highest* of their own thresholds:
 no face is called manipulated on less evidence than the most cautious detector asks for alone. The
 rate then is exact for one detector and near the asked one for several whose errors on genuine
 faces are independent; detectors that err together can push it towards the sum of their rates.
-A rate that matters must be measured on genuine pictures of the kind at hand: thresholds do not
-travel between sources.
+Thresholds do not travel between sources: those of Unmask's own cards keep their rate in each source
+that they were set on, which leaves less than the rate over all of them. A rate that matters must
+still be measured on genuine pictures of the kind at hand.
 """
 
 from __future__ import annotations

@@ -15,7 +15,12 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def card_sections(
-    logit: Floats, label: Floats, group: npt.NDArray[Any], fitted_on: str, kind: str = "platt"
+    logit: Floats,
+    label: Floats,
+    group: npt.NDArray[Any],
+    fitted_on: str,
+    source: npt.NDArray[Any] | None = None,
+    kind: str = "platt",
 ) -> dict[str, Any]:
     """The card's `calibration` and `operating_points`.
 
@@ -27,15 +32,12 @@ def card_sections(
         label: 1 manipulated, 0 genuine, shape (n,).
         group: Source or kind of each picture, shape (n,).
         fitted_on: Words for the card.
+        source: Source of each picture, in each of which the operating points shall hold; by
+            default the group.
         kind: Of `unmask.judge.calibrate`.
     """
-    weight = balanced(label, group)
-    calibration = fit(kind, logit, label, weight, fitted_on)
-    genuine = calibration.probabilities(logit[label == 0])
-    points = [
-        {"fpr": rate, "threshold": quantile(genuine, weight[label == 0], 1 - rate)}
-        for rate in FALSE_ALARMS
-    ]
+    calibration = fit(kind, logit, label, balanced(label, group), fitted_on)
+    genuine, real = calibration.probabilities(logit), label == 0
     return {
         "calibration": {
             "kind": calibration.kind,
@@ -43,8 +45,37 @@ def card_sections(
             "fitted_on": fitted_on,
             "n": calibration.n,
         },
-        "operating_points": points,
+        "operating_points": operating_points(
+            genuine[real], (group if source is None else source)[real]
+        ),
     }
+
+
+def operating_points(genuine: Floats, source: npt.NDArray[Any]) -> list[dict[str, float]]:
+    """Thresholds that no more than a share of genuine pictures reach, in whichever source.
+
+    A threshold for the sources' mean lets some of them raise false alarms at several times the
+    rate, and the next source may well be of that kind.
+
+    Args:
+        genuine: Probabilities of genuine pictures, shape (n,).
+        source: Of each, shape (n,).
+
+    Example:
+        >>> found = operating_points(np.r_[0.1, 0.2, 0.3, 0.4], np.array(["a", "a", "b", "b"]))
+        >>> found[-1]["fpr"], round(found[-1]["threshold"], 2)
+        (0.2, 0.4)
+    """
+    each = [genuine[source == name] for name in np.unique(source)]
+    return [
+        {"fpr": rate, "threshold": max(_upper(values, rate) for values in each)}
+        for rate in FALSE_ALARMS
+    ]
+
+
+def _upper(values: Floats, rate: float) -> float:
+    """A value that at most the share `rate` of the values exceed."""
+    return float(np.quantile(values, 1 - rate, method="higher"))
 
 
 def balanced(label: Floats, group: npt.NDArray[Any]) -> Floats:
@@ -62,16 +93,3 @@ def balanced(label: Floats, group: npt.NDArray[Any]) -> Floats:
             weight[chosen] = 1 / chosen.sum()
         weight[label == value] /= weight[label == value].sum()
     return weight
-
-
-def quantile(values: Floats, weights: Floats, share: float) -> float:
-    """The value below which `share` of the weight lies.
-
-    Example:
-        >>> import numpy as np
-        >>> quantile(np.array([3.0, 1.0, 2.0]), np.ones(3), 0.5)
-        2.0
-    """
-    order = np.argsort(values)
-    passed = np.cumsum(weights[order]) / weights.sum()
-    return float(values[order][min(len(values) - 1, int(np.searchsorted(passed, share)))])

@@ -21,7 +21,7 @@ from unmask.bench.families import FAMILIES, Item, plain, worn
 from unmask.bench.scoring import Examiner
 from unmask.judge.fuse import FITTED
 from unmask.judge.odds import log_odds
-from unmask.lab.calibration import FALSE_ALARMS, balanced, quantile
+from unmask.lab.calibration import balanced, operating_points
 from unmask.lab.data import dev
 from unmask.pipeline import list_detectors
 
@@ -72,10 +72,7 @@ def fit(odds: Array, label: Array, group: npt.NDArray[Any]) -> dict[str, Any]:
     return {
         "weights": theta[:-1].reshape(-1, 2).tolist(),
         "intercept": float(theta[-1]),
-        "operating_points": [
-            {"fpr": rate, "threshold": quantile(chance[real], weight[real], 1 - rate)}
-            for rate in FALSE_ALARMS
-        ],
+        "operating_points": operating_points(chance[real], group[real]),
     }
 
 

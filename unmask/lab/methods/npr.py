@@ -226,7 +226,8 @@ class NeighbouringPixels(Method):
         names = ", ".join(sorted(set(found.family)))
         words = f"people and photos kept back from training ({names}), {' and '.join(CONDITIONS)}"
         groups = np.char.add(found.family, found.condition)
-        return card_sections(found.logit, found.label.astype(np.float64), groups, words)
+        label = found.label.astype(np.float64)
+        return card_sections(found.logit, label, groups, words, source=found.set)
 
 
 class _Deployed(nn.Sequential):
