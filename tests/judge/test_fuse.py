@@ -49,7 +49,7 @@ def test_uneven_doubts_stay_uneven() -> None:
 
 def test_two_copies_at_half_weight_are_one_detector() -> None:
     twins = [score(0.8, name="a"), score(0.8, name="b")]
-    probability, _ = fuse(twins, Fusion({"a": (0.5, 0.5), "b": (0.5, 0.5)}))
+    probability, _ = fuse(twins, Fusion({"a": 0.5, "b": 0.5}))
     assert probability == pytest.approx(0.8)
     assert fuse(twins)[0] > 0.94
 
@@ -66,23 +66,30 @@ def test_nothing_to_fuse() -> None:
 
 
 def test_a_fit_holds_only_when_all_its_detectors_spoke() -> None:
-    fitted = Fusion({"a": (0.1, 2.0), "b": (0.1, 0.5)}, -1.0)
+    fitted = Fusion({"a": 2.0, "b": 0.5}, intercept=-1.0)
     both = fuse([score(0.6, name="a"), score(0.8, name="b")], fitted)[0]
     assert logit(both) == pytest.approx(2 * logit(0.6) + 0.5 * logit(0.8) - 1)
     assert fuse([score(0.6, name="a")], fitted)[0] == pytest.approx(0.6)
 
 
-def test_evidence_against_may_weigh_less() -> None:
-    fitted = Fusion({"a": (1.0, 1.0), "b": (0.0, 1.0)})
-    assert fuse([score(0.7, name="a"), score(0.1, name="b")], fitted)[0] == pytest.approx(0.7)
-    assert fuse([score(0.7, name="a"), score(0.9, name="b")], fitted)[0] > 0.9
+def test_the_strongest_may_weigh_more_and_its_doubt_with_it() -> None:
+    fitted = Fusion({"a": 0.25, "b": 0.5}, strongest=1.0)
+    probability, (low, high) = fuse([score(0.7, 0.4, "a"), score(0.1, 0.2, "b")], fitted)
+    middle = 1.25 * logit(0.7) + 0.5 * logit(0.1)
+    assert logit(probability) == pytest.approx(middle)
+    assert logit(high) - middle == pytest.approx(np.hypot(1.25 * 0.4, 0.5 * 0.2))
+    assert middle - logit(low) == pytest.approx(np.hypot(1.25 * 0.4, 0.5 * 0.2))
+    assert fuse([score(0.7, name="a"), score(0.8, name="b")], fitted)[0] == pytest.approx(
+        float(sigmoid(0.25 * logit(0.7) + 1.5 * logit(0.8)))
+    )
 
 
 def test_a_fit_holds_for_exactly_its_models(tiny_card, tmp_path: Path) -> None:
     cards = [Card.of(tiny_card(name.encode(), name=name)) for name in ("a", "b")]
     stored = {
         "models": {card.name: card.model.sha256 for card in cards},
-        "weights": {"a": [1.5, 2.0], "b": [0.25, 0.5]},
+        "weights": {"a": 1.5, "b": 0.25},
+        "strongest": 0.75,
         "intercept": 0.5,
         "operating_points": [{"fpr": 0.05, "threshold": 0.7}],
     }
@@ -90,7 +97,8 @@ def test_a_fit_holds_for_exactly_its_models(tiny_card, tmp_path: Path) -> None:
     assert fitted_for(cards, path) is NAIVE
     path.write_text(json.dumps(stored))
     found = fitted_for(cards, path)
-    assert (found.weights, found.intercept) == ({"a": (1.5, 2.0), "b": (0.25, 0.5)}, 0.5)
+    assert (found.weights, found.strongest) == ({"a": 1.5, "b": 0.25}, 0.75)
+    assert found.intercept == 0.5
     assert found.operating_points[0].threshold == 0.7
     assert fitted_for(cards[:1], path) is NAIVE
     retrained = [cards[0], Card.of(tiny_card(b"other", name="b"))]

@@ -66,9 +66,8 @@ def test_several_detectors_answer_to_the_most_cautious(card_of) -> None:
 
 
 def test_a_fitted_fusion_states_its_own(card_of) -> None:
-    fitted = Fusion(
-        {"calm": (1.0, 1.0)}, 0.0, (OperatingPoint(0.01, 0.9), OperatingPoint(0.05, 0.55))
-    )
+    stated = (OperatingPoint(0.01, 0.9), OperatingPoint(0.05, 0.55))
+    fitted = Fusion({"calm": 1.0}, operating_points=stated)
     assert fused_threshold([card_of("calm", **{"0.05": 0.6})], 0.05, fitted) == 0.55
     with pytest.raises(ConfigError, match=r"fusion states .* from 0\.01"):
         fused_threshold([card_of("calm", **{"0.2": 0.6})], 0.2, fitted)

@@ -86,7 +86,7 @@ def test_two_detectors_are_fused() -> None:
 
 
 def test_the_fusion_is_used() -> None:
-    weigher = Weigher(media(), THRESHOLD, Fusion({"a": (1.0, 1.0), "b": (0.0, 0.0)}))
+    weigher = Weigher(media(), THRESHOLD, Fusion({"a": 1.0, "b": 0.0}))
     judged = Judged(face(), (opinion(0.6, name="a"), opinion(0.99, name="b")))
     weigher.add(Frame(PIXELS), [judged])
     assert weigher.finish().probability == pytest.approx(0.6)

@@ -4,14 +4,16 @@ Each calibrated probability is read as evidence beside a prior of one half; its 
 the weight of that evidence, and independent pieces of evidence add up (naive Bayes):
 
     logit(fused) = intercept + sum over detectors of weight * logit(probability)
+                             + strongest * largest logit(probability)
 
-A detector's weight may differ for evidence for and against manipulation: one that knows a single
-family says much when it finds its trace, and next to nothing about the others when it does not.
+The last term is there because detectors know different families: one that finds its own trace
+says much, and that the others find nothing says next to nothing against it.
 
-With weights of 1 two assumptions stand behind that sum. Every detector was calibrated on data of
-the same kind, all families of manipulation included; one that was calibrated on its own family
-alone says "genuine" too loudly about the others. And the detectors err independently, given the
-truth; detectors that look at the same trace do not, and their sum counts one observation twice.
+With weights of 1 and without that term, two assumptions stand behind the sum. Every detector was
+calibrated on data of the same kind, all families of manipulation included; one that was calibrated
+on its own family alone says "genuine" too loudly about the others. And the detectors err
+independently, given the truth; detectors that look at the same trace do not, and their sum counts
+one observation twice.
 
 Where the truth is known, the weights are fitted instead (`unmask.lab.fusion`): logistic regression
 on the detectors' log-odds mends both. The fit for the detectors that come with Unmask lies beside
@@ -41,12 +43,14 @@ class Fusion:
     """How log-odds are added.
 
     Attributes:
-        weights: Detector name to its weights against and for manipulation, at least 0.
+        weights: Of each detector by name, at least 0.
+        strongest: Weight of the largest log-odds once more, at least 0.
         intercept: Added to the sum.
         operating_points: Of the fused probability; empty when nothing was fitted.
     """
 
-    weights: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    strongest: float = 0.0
     intercept: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()
 
@@ -55,7 +59,6 @@ class Fusion:
         return sorted(names) == sorted(self.weights)
 
 
-EVEN = (1.0, 1.0)
 NAIVE = Fusion()
 """Every detector with weight 1: for combinations that nobody fitted."""
 
@@ -73,8 +76,7 @@ def fitted_for(cards: Sequence[Card], path: Path = FITTED) -> Fusion:
     if stored["models"] != {card.name: card.model.sha256 for card in cards}:
         return NAIVE
     points = tuple(OperatingPoint(**point) for point in stored["operating_points"])
-    weights = {name: (pair[0], pair[1]) for name, pair in stored["weights"].items()}
-    return Fusion(weights, stored["intercept"], points)
+    return Fusion(stored["weights"], stored["strongest"], stored["intercept"], points)
 
 
 def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interval]:
@@ -102,9 +104,10 @@ def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interv
         raise ConfigError("bad_option", "There is no score to fuse.")
     rule = fusion if fusion.covers([score.detector for score in scores]) else NAIVE
     total, below, above = rule.intercept, 0.0, 0.0
+    first = max(scores, key=lambda score: score.probability)
     for score in scores:
         middle = log_odds(score.probability)
-        weight = rule.weights.get(score.detector, EVEN)[middle > 0]
+        weight = rule.weights.get(score.detector, 1.0) + rule.strongest * (score is first)
         total += weight * middle
         below += (weight * max(middle - log_odds(score.interval[0]), 0.0)) ** 2
         above += (weight * max(log_odds(score.interval[1]) - middle, 0.0)) ** 2
