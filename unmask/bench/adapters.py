@@ -48,11 +48,13 @@ class Judge(Protocol):
         name: In tables.
         sha256: Changes with its weights and with how it is used.
         alarm: Probability from which it says "manipulated" by default.
+        seen: Data sets that its makers trained it on, where the bench knows of them.
     """
 
     name: str
     sha256: str
     alarm: float
+    seen: tuple[str, ...]
 
     def score(self, pixels: Pixels, face: Face) -> float | None:
         """Raw score of a face, higher is more suspicious; `None` where its crop is refused."""
@@ -91,6 +93,8 @@ def judge(word: str) -> Judge:
 class BundleJudge:
     """A bundle, as the runtime uses it."""
 
+    seen: tuple[str, ...] = ()
+
     def __init__(self, bundle: Bundle) -> None:
         self._detector = Detector(bundle)
         self.name = bundle.card.name
@@ -115,6 +119,8 @@ class FusedJudge:
     Those that can judge a face speak for themselves. Doubts that make `unmask check` abstain have
     no say here.
     """
+
+    seen: tuple[str, ...] = ()
 
     def __init__(self, bundles: Sequence[Bundle]) -> None:
         self._detectors = [Detector(bundle) for bundle in bundles]
@@ -143,7 +149,7 @@ class PeerJudge:
 
     def __init__(self, peer: peers.Peer, weights: Path) -> None:
         self._crop, self._logits = peer.crop, peer.load(weights)
-        self.name = f"{peer.name}-{weights.stem}"
+        self.name, self.seen = f"{peer.name}-{weights.stem}", peer.seen(weights)
         self.sha256 = _digest(hashlib.sha256(weights.read_bytes()).hexdigest(), peer.crop)
 
     def score(self, pixels: Pixels, face: Face) -> float | None:
@@ -162,6 +168,7 @@ class Classifier:
     """A Hugging Face image classifier from a folder; its raw score is the log odds of "fake"."""
 
     alarm = 0.5
+    seen: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
         weights = sorted(folder.glob("*.safetensors"))

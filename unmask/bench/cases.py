@@ -36,6 +36,8 @@ class TestSet:
         dev: For thresholds.
         test: What is measured; of videos at most the protocol's number of frames.
         shared: Samples left out of train and dev because who they show is tested.
+        taught: Whether the protocol's training part has samples of the sources that are tested,
+            so that only a detector trained without them can be said not to know them.
     """
 
     __test__ = False  # pytest takes every Test… for one of its own
@@ -45,6 +47,22 @@ class TestSet:
     dev: tuple[Sample, ...]
     test: tuple[Sample, ...]
     shared: int = 0
+    taught: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Genuine samples of one source.
+
+    Attributes:
+        name: Such as "labels_tsv/real_amfd".
+        taught: Whether the protocol's training part has other samples of it.
+        samples: Of videos at most the protocol's number of frames.
+    """
+
+    name: str
+    taught: bool
+    samples: tuple[Sample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,40 @@ def draw(
     if not sets:
         raise LabError("data_missing", f"No test set of {protocol.name!r} has both classes here.")
     return Drawn(tuple(sets), tuple(left_out))
+
+
+def genuine(
+    protocol: Protocol, roots: Sequence[str | Path], *, limit: int | None = None, seed: int = 0
+) -> list[Source]:
+    """Genuine samples of a protocol's test part by source, also of sources without forgeries.
+
+    Where the training part names sources, others are left out.
+
+    Args:
+        protocol: From `unmask.bench.protocol`.
+        roots: As for `draw`.
+        limit: Videos or photos a source, at most.
+        seed: Another seed, another choice under the limit.
+
+    Raises:
+        LabError: `data_missing` when there is none.
+    """
+    known = [pair for root in roots for pair in _read(root) if not pair[1].label]
+    wanted = replace(protocol.test, sources=protocol.train.sources, genuine=protocol.train.genuine)
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for name, sample in known:
+        if wanted.takes(name, sample):
+            found[sample.source].append(sample)
+    if not found:
+        raise LabError("data_missing", f"No genuine samples for {protocol.name!r} here.")
+    return [
+        Source(
+            source,
+            any(s.source == source and protocol.train.takes(name, s) for name, s in known),
+            tuple(_thinned(_some(samples, limit, seed), protocol.frames)),
+        )
+        for source, samples in sorted(found.items())
+    ]
 
 
 def unit(sample: Sample) -> str:
@@ -142,6 +194,8 @@ def _set(
         taken = {unit(sample) for sample in shots}
         tested = [sample for sample in tested if unit(sample) not in taken]
     people = {unit(sample) for sample in tested}
+    sources = {sample.source for sample in tested}
+    taught = any(p[1].source in sources and protocol.train.takes(*p) for p in known)
     parts, shared = [], 0
     for part, most in ((protocol.train, limit or TRAIN_LIMIT), (protocol.dev, limit)):
         fitting = [p for p in known if part.takes(*p)]
@@ -156,7 +210,7 @@ def _set(
         parts.append(_thinned(_some(clear, most, seed), protocol.frames))
     train, dev = parts
     chosen = _thinned(_some(tested, limit, seed), protocol.frames)
-    return TestSet(name, tuple(train), tuple(shots or dev), tuple(chosen), shared)
+    return TestSet(name, tuple(train), tuple(shots or dev), tuple(chosen), shared, taught)
 
 
 def _bars(protocol: Protocol, sample: Sample) -> bool:

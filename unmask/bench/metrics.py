@@ -232,7 +232,7 @@ def interval(
     def of(rows: _Rows) -> float:
         return metric(y[rows].astype(np.int64), s[rows])
 
-    return _spread(of, [_members(units)], draws, level, seed)
+    return spread(of, [members(units)], draws, level, seed)
 
 
 def difference(
@@ -271,10 +271,10 @@ def difference(
         (1.0, (1.0, 1.0))
     """
     y, a = _pair(labels, first)
-    sets = _members(strata or [""] * y.size)
+    sets = members(strata or [""] * y.size)
     lead = _mean_lead(metric, y.astype(np.int64), a, _pair(labels, second)[1], sets)
-    groups = [[rows[own] for own in _members([units[row] for row in rows])] for rows in sets]
-    return lead(np.arange(y.size)), _spread(lead, groups, draws, level, seed)
+    groups = [[rows[own] for own in members([units[row] for row in rows])] for rows in sets]
+    return lead(np.arange(y.size)), spread(lead, groups, draws, level, seed)
 
 
 def per_video(
@@ -307,9 +307,9 @@ def per_video(
     y, s = _pair(labels, scores)
     if how == "none":
         return y.astype(np.int64), s, list(range(y.size))
-    members = _members(list(zip(keys, y.tolist(), strict=True)))
-    firsts = [int(rows[0]) for rows in members]
-    return y[firsts].astype(np.int64), np.array([_one(s[r], how) for r in members]), firsts
+    videos = members(list(zip(keys, y.tolist(), strict=True)))
+    firsts = [int(rows[0]) for rows in videos]
+    return y[firsts].astype(np.int64), np.array([_one(s[r], how) for r in videos]), firsts
 
 
 def best_threshold(labels: Labels, scores: Scores) -> float:
@@ -356,7 +356,7 @@ def _one(scores: _Floats, how: str) -> float:
     return float(np.sort(scores)[-count:].mean())
 
 
-def _spread(
+def spread(
     statistic: Callable[[_Rows], float],
     groups: Sequence[Sequence[_Rows]],
     draws: int,
@@ -378,7 +378,8 @@ def _spread(
     return float(low), float(high)
 
 
-def _members(units: Sequence[object]) -> list[npt.NDArray[np.int64]]:
+def members(units: Sequence[object]) -> list[npt.NDArray[np.int64]]:
+    """Rows of each unit, in the order of their first rows."""
     rows: dict[object, list[int]] = {}
     for row, unit in enumerate(units):
         rows.setdefault(unit, []).append(row)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unmask.bench import metrics
+from unmask.bench import metrics, pooled
 from unmask.bench.adapters import Judge
 from unmask.bench.cases import TestSet, key, unit
 from unmask.bench.measures import Judged, taken
@@ -22,6 +22,7 @@ from unmask.bench.panel import Look
 from unmask.bench.protocol import Protocol
 from unmask.bench.shortcut import rival
 from unmask.bench.table import joined
+from unmask.lab.data.layout import Sample
 
 CLEAN = "as it comes"
 Floats = npt.NDArray[np.float64]
@@ -51,7 +52,9 @@ class Row:
             most, also where the training split does not teach them.
         lead: AUC less that of the run's first detector, on what both judged; `None` for itself.
         shared: Samples left out of train and dev because who they show is tested.
+        seen: Whether the detector's makers trained it on a set that is tested here.
         judged: The scores behind the figures, for plots; not written.
+        served: Which of its trainings answered, where it has one for each test set.
     """
 
     case: str
@@ -70,7 +73,9 @@ class Row:
     within: Figure
     lead: Figure | None
     shared: int
+    seen: bool
     judged: Judged = field(compare=False)
+    served: str = ""
 
     @property
     def share_unusable(self) -> float:
@@ -93,6 +98,8 @@ class Row:
             "shortcut_within_auc": _plain(self.within),
             "lead_auc": None if self.lead is None else _plain(self.lead),
             "left_out_of_train_and_dev": self.shared,
+            "seen": self.seen,
+            "served": self.served,
         }
 
 
@@ -122,41 +129,54 @@ class Table:
         judges: The detectors, in the order of their scores.
         draws: Of the bootstrap.
         seed: Of the bootstrap.
+        first: Name of the detector that the others are compared with; of the judges' first one
+            when empty.
     """
 
     protocol: Protocol
     judges: Sequence[Judge]
     draws: int = 1000
     seed: int = 0
+    first: str = ""
 
     def rows(self, scored: Scored, condition: str = CLEAN) -> list[Row]:
-        """One row per detector; the first one is the one the others are compared with."""
+        """One row per detector."""
         rivals = _rivals(scored, scored.train), _rivals(scored, ())
-        made: list[Row] = []
-        for index in range(len(self.judges)):
-            row = self._row(scored, condition, index, rivals)
-            made.append(replace(row, lead=self._lead([row], made[:1])) if made else row)
-        return made
+        made = [self._row(scored, condition, index, rivals) for index in range(len(self.judges))]
+        first = [row for row in made if row.detector == self._first]
+        return [
+            replace(row, lead=self._lead([row], first)) if row not in first else row for row in made
+        ]
 
     def means(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """Mean AUC over the test sets, a line a condition and detector."""
-        lines = []
-        for condition in dict.fromkeys(row.condition for row in rows):
-            of = [r for r in rows if r.condition == condition and r.manipulated and r.genuine]
-            first = [row for row in of if row.detector == self.judges[0].name]
-            for judge in self.judges:
-                own = [row for row in of if row.detector == judge.name]
-                lead = None if judge is self.judges[0] else self._lead(own, first)
-                lines.append(
-                    {
-                        "condition": condition,
-                        "detector": judge.name,
-                        "cases": len(own),
-                        "auc": _plain(self._mean(own)),
-                        "lead_auc": None if lead is None else _plain(lead),
-                    }
-                )
-        return lines
+        """Figures over all test sets, a line a condition and detector.
+
+        Mean AUC, its lead over the first detector, its change against untouched samples, and the
+        calibration error of all test sets together.
+        """
+        whole = [row for row in rows if row.manipulated and row.genuine]
+        pairs = dict.fromkeys((row.condition, row.detector) for row in rows)
+        return [self._line(whole, condition, name) for condition, name in pairs]
+
+    @property
+    def _first(self) -> str:
+        return self.first or self.judges[0].name
+
+    def _line(self, rows: Sequence[Row], condition: str, name: str) -> dict[str, Any]:
+        own = [row for row in rows if (row.condition, row.detector) == (condition, name)]
+        first = [row for row in rows if (row.condition, row.detector) == (condition, self._first)]
+        clean = [row for row in rows if (row.condition, row.detector) == (CLEAN, name)]
+        lead = None if name == self._first else self._lead(own, first)
+        change = None if condition == CLEAN else self._lead(own, clean)
+        return {
+            "condition": condition,
+            "detector": name,
+            "cases": len(own),
+            "auc": _plain(self._mean(own)),
+            "lead_auc": None if lead is None else _plain(lead),
+            "change_auc": None if change is None else _plain(change),
+            "pooled_ece": _plain(pooled.ece([r.judged for r in own], self.draws, self.seed)),
+        }
 
     def _row(
         self, scored: Scored, condition: str, index: int, rivals: Sequence[tuple[Floats, str]]
@@ -188,6 +208,7 @@ class Table:
             within=shortcuts[1],
             lead=None,
             shared=scored.which.shared,
+            seen=_knows(judge, scored.which.test),
             judged=judged,
         )
 
@@ -260,19 +281,20 @@ def markdown(rows: Sequence[Row], means: Sequence[dict[str, Any]]) -> str:
     head += ["not judged", "dev", "shortcut AUC", "shortcut within", "lead in AUC"]
     lines = [joined(head), joined(["---"] * len(head))]
     for row in rows:
-        cells = [row.case, row.condition, row.detector]
+        cells = [row.case, row.condition, _named(row)]
         cells += [_figure(row.figures[name]) for name in names]
         cells += [f"{row.manipulated} / {row.genuine}", str(row.units)]
         cells += [f"{row.unusable} ({row.share_unusable:.1%})", str(row.dev)]
         cells += [_figure(row.shortcut) + (" ×" if row.shortcut_fit == "cross-fitted" else "")]
         cells.append(_figure(row.within))
         lines.append(joined([*cells, "" if row.lead is None else _figure(row.lead)]))
-    lines += ["", joined(["condition", "detector", "test sets", "mean AUC", "lead in mean AUC"])]
-    lines.append(joined(["---"] * 5))
+    head = ["condition", "detector", "test sets", "mean AUC", "lead in mean AUC"]
+    head += ["change against untouched", "ECE of all sets"]
+    lines += ["", joined(head), joined(["---"] * len(head))]
     for mean in means:
-        lead = mean["lead_auc"]
-        cells = [mean["condition"], mean["detector"], str(mean["cases"]), _read(mean["auc"])]
-        lines.append(joined([*cells, "" if lead is None else _read(lead)]))
+        cells = [mean["condition"], mean["detector"], str(mean["cases"])]
+        figures = [mean[name] for name in ("auc", "lead_auc", "change_auc", "pooled_ece")]
+        lines.append(joined([*cells, *("" if f is None else _read(f) for f in figures)]))
     return "\n".join(lines) + "\n"
 
 
@@ -284,6 +306,17 @@ def number(value: float) -> float | None:
         (0.123457, None)
     """
     return round(float(value), 6) if math.isfinite(value) else None
+
+
+def _named(row: Row) -> str:
+    """The detector's name, with what casts doubt on this row."""
+    served = f" ({row.served})" if row.served not in ("", row.case) else ""
+    return f"{row.detector}{served}{' †' if row.seen else ''}"
+
+
+def _knows(judge: Judge, samples: Sequence[Sample]) -> bool:
+    tested = {word for sample in samples for word in sample.source.split("/")}
+    return bool(tested & set(judge.seen))
 
 
 def _rivals(scored: Scored, learnt: Sequence[Look]) -> tuple[Floats, str]:

@@ -45,6 +45,17 @@ class Peer:
     crop: CropRecipe
     load: Callable[[Path], Logits]
 
+    def seen(self, weights: Path) -> tuple[str, ...]:
+        """Sets that these weights know, by the file's name; all known ones where that is silent.
+
+        Example:
+            >>> get("mesonet").seen(Path("Meso4_DF.safetensors"))
+            ('swap_meso',)
+        """
+        known: Mapping[str, tuple[str, ...]] = self.card["seen"]
+        told = [name for name in known if name in weights.stem] or list(known)
+        return tuple(dict.fromkeys(one for name in told for one in known[name]))
+
 
 def names() -> tuple[str, ...]:
     """All peers, in alphabetical order.
