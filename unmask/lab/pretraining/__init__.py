@@ -1,0 +1,1 @@
+"""Learning from faces without labels: masks, views of faces, a probe, and the way out."""
