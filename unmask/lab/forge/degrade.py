@@ -6,6 +6,7 @@ Both classes pass through the same chain with the same chances, so that none of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ class Degrade:
     Attributes:
         strength: 0 leaves pictures as they are, 1 is what a picture shared many times looks like.
         resize: Whether the picture may be shrunk and enlarged; off where resampling is the trace.
+        soft: Deviation in pixels, beyond 0.3, of the strongest blur at strength 1.
 
     Example:
         >>> import numpy as np
@@ -39,11 +41,12 @@ class Degrade:
 
     strength: float = 1.0
     resize: bool = True
+    soft: float = 1.3
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Shape (h, w, 3) to the same shape; equal generators give equal results."""
         chance, force = 0.25 + 0.5 * self.strength, self.strength
-        stages = [tone, blur, noise]
+        stages = [tone, partial(blur, soft=self.soft), noise]
         if self.resize:
             stages.append(rescale)
         for index in rng.permutation(len(stages)):
@@ -72,10 +75,10 @@ def tone(pixels: Pixels, rng: Rng, force: float) -> Pixels:
     return np.asarray(result, np.uint8)
 
 
-def blur(pixels: Pixels, rng: Rng, force: float) -> Pixels:
+def blur(pixels: Pixels, rng: Rng, force: float, soft: float = 1.3) -> Pixels:
     """Gaussian, or a short motion in any direction."""
     if rng.random() < 0.75:
-        sigma = rng.uniform(0.2, 0.3 + 2.2 * force)
+        sigma = rng.uniform(0.2, 0.3 + soft * force)
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
     length = int(rng.integers(2, 3 + round(4 * force)))
     kernel = np.zeros((length, length), np.float32)

@@ -71,6 +71,7 @@ class Config:
         pairs: Pairs an epoch.
         light, wear: Strongest wear at the start and at the end; every pair draws its own, because
             full wear on every picture hides blends that ordinary files still show.
+        soft: Of `Degrade`: how far its blur reaches.
         ramp: Epochs until the wear is at its strongest.
         swap: Share of swaps against genuine frames of the same set; the rest are self-blends.
         dropout: Before the head.
@@ -84,6 +85,7 @@ class Config:
     pairs: int = 6144
     light: float = 0.2
     wear: float = 0.6
+    soft: float = 1.3
     ramp: int = 8
     swap: float = 0.15
     dropout: float = 0.2
@@ -303,7 +305,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         maker = swap_pair if rng.random() < self.config.swap else blend_pair
         real, fake, _, mask = maker(self.faces, rng)
-        wear = Degrade(float(rng.uniform(0, self.wear)))
+        wear = Degrade(float(rng.uniform(0, self.wear)), soft=self.config.soft)
         dice, shake = int(rng.integers(1 << 31)), int(rng.integers(1 << 31))
         images, cells = [], []
         for pixels, face in (real, fake):
