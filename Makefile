@@ -2,13 +2,15 @@
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint speed samples golden clean
+.PHONY: help demo test lint speed bench pages samples golden clean
 
 help:
 	@echo "make demo     check the shipped samples with the runtime alone and show what was found"
 	@echo "make test     the test suite with the runtime's line coverage"
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make speed    photos and video seconds per second, memory, cold start, installed size"
+	@echo "make bench    measure the detectors on DATA=… and write docs/results.md (see docs/results.md)"
+	@echo "make pages    write the documents' numbers from docs/results.json and the models' cards"
 	@echo "make samples  make the shipped samples again (same seed, same files)"
 	@echo "make golden   record the samples' scores anew, after a model was changed on purpose"
 
@@ -26,6 +28,16 @@ lint: .venv-lab/ready
 speed: .venv/ready .venv-lab/ready
 	.venv/bin/python -m compileall -q unmask
 	.venv-lab/bin/python benchmarks/speed.py --runtime .venv/bin/python --out speed.json
+
+# DATA=… [WEIGHTS=…] [RUNS=…] [REFERENCE=…] [LIMIT=…] [DRAWS=…] [ONLY="…"] [OUT=…]
+bench: .venv-lab/ready
+	.venv-lab/bin/python benchmarks/results.py --data "$(DATA)" \
+	  $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(RUNS),--runs "$(RUNS)") \
+	  $(if $(REFERENCE),--reference "$(REFERENCE)") $(if $(LIMIT),--limit $(LIMIT)) \
+	  $(if $(DRAWS),--draws $(DRAWS)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
+
+pages: .venv-lab/ready
+	.venv-lab/bin/python benchmarks/results.py --pages
 
 samples: .venv-lab/ready
 	.venv-lab/bin/python examples/make_samples.py

@@ -1,7 +1,7 @@
 """False alarms by source of genuine pictures: where a detector cries wolf.
 
-One pooled share hides the source in which every second face is accused. So each source stands
-alone, with its interval, and the worst of them beside the pooled share.
+One pooled share hides the source in which every second face is accused, so each source stands
+alone, with its interval, before the shares of several together.
 """
 
 from __future__ import annotations
@@ -96,12 +96,6 @@ def measure(
             rows += [_row(UNSEEN, False, new, draws), _row(ALL, True, parts, draws)]
             found += [replace(r, condition=told, detector=judge.name) for r in rows]
     return found
-
-
-def worst(rows: Sequence[Row], least: int = 20) -> Row | None:
-    """The single source with the highest share, of those with at least so many judged."""
-    single = [r for r in rows if r.source not in (ALL, UNSEEN) and r.n >= least]
-    return max(single, key=lambda row: row.alarms[0], default=None)
 
 
 def _judged(looks: Sequence[Look], index: int, judge: Judge) -> tuple[Judged, int]:
