@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from unmask.errors import LabError
-from unmask.lab.method import Method, Recipe, Train, build, cards
+from unmask.lab.method import Method, Recipe, build, cards, read_run
 from unmask.lab.train import load_best
 
 TOLERANCE = 1e-4
@@ -37,8 +37,7 @@ def export(run: Path, out: Path, data_root: Path | None = None, cache: Path | No
     Raises:
         LabError: `export_mismatch` when ONNX Runtime and torch disagree by more than 1e-4.
     """
-    values = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
-    recipe = Recipe(**(values | {"train": Train(**values["train"])}))
+    recipe = read_run(run)
     method = build(recipe.method, recipe.config)
     network = load_best(method, run)
     graph = method.graph(network).eval()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import json
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -132,6 +133,23 @@ class Train:
 
 
 @dataclasses.dataclass(frozen=True)
+class Distil:
+    """The `[distil]` table of a recipe; see `unmask.lab.distil`.
+
+    Attributes:
+        teachers: Folders of finished runs that see the same crops; none by default.
+        shares: Weight of each teacher in their mean; the same by default.
+        weight: Share of the lesson in the loss, 0..1; the labels have the rest.
+        temperature: By which logits are divided before they are compared.
+    """
+
+    teachers: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+    weight: float = 0.5
+    temperature: float = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """Everything that makes a training run repeatable.
 
@@ -145,6 +163,7 @@ class Recipe:
         licence: Of the resulting weights.
         seed: Of everything random.
         train: The loop's settings.
+        distil: Who else teaches, if anybody.
         config: Overrides of the method's `Config`.
         training_data: Name, licence and use of every source.
         limits: What the model cannot do, in sentences.
@@ -159,6 +178,7 @@ class Recipe:
     licence: str
     seed: int = 0
     train: Train = dataclasses.field(default_factory=Train)
+    distil: Distil = dataclasses.field(default_factory=Distil)
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     training_data: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     limits: list[str] = dataclasses.field(default_factory=list)
@@ -174,13 +194,18 @@ def read_recipe(name: str | Path) -> Recipe:
     if not path.is_file():
         path = RECIPES / f"{name}.toml"
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        settings = values.get("train", {})
-        settings["restarts"] = tuple(settings.get("restarts", ()))
-        values["train"] = Train(**settings)
-        return Recipe(file=path.name, **values)
+        return _recipe({"file": path.name, **tomllib.loads(path.read_text(encoding="utf-8"))})
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise LabError("bad_recipe", f"recipe {name}: {error}") from error
+
+
+def read_run(run: Path) -> Recipe:
+    """The recipe that a run was made by; what it does not know yet has its default.
+
+    Raises:
+        OSError: When the folder is no run.
+    """
+    return _recipe(json.loads((run / "recipe.json").read_text(encoding="utf-8")))
 
 
 def cards() -> dict[str, dict[str, Any]]:
@@ -212,12 +237,22 @@ def build(name: str, overrides: Mapping[str, Any]) -> Method:
     ]
     method = next(c for c in classes if issubclass(c, Method))
     try:
-        config = module.Config(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in overrides.items()}
-        )
+        config = module.Config(**_tuples(overrides))
     except TypeError as error:
         raise LabError("bad_recipe", f"method {name}: {error}") from error
     return method(config)
+
+
+def _recipe(values: dict[str, Any]) -> Recipe:
+    tables = {
+        "train": Train(**_tuples(values.get("train", {}))),
+        "distil": Distil(**_tuples(values.get("distil", {}))),
+    }
+    return Recipe(**values | tables)
+
+
+def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
 
 
 def _module(name: str) -> Any:

@@ -30,7 +30,8 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
 
 from unmask.errors import LabError
-from unmask.lab.method import Batch, Data, Method, Recipe, Train, build, read_recipe
+from unmask.lab.distil import taught
+from unmask.lab.method import Batch, Data, Method, Recipe, Train, build, read_recipe, read_run
 from unmask.memory import keep_freed
 
 
@@ -56,7 +57,7 @@ def train(
     cv2.setNumThreads(1)  # its thread pool does not survive the fork into loader processes
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-    method = build(recipe.method, recipe.config)
+    method = taught(build(recipe.method, recipe.config), recipe.distil)
     _claim(out, recipe)
     data = method.data(data_root, cache or Path(".cache"), recipe.seed)
     run = _Run(recipe.train, method, data, out, recipe.seed)
@@ -102,9 +103,9 @@ def _single_thread(_: int) -> None:
 def _claim(out: Path, recipe: Recipe) -> None:
     out.mkdir(parents=True, exist_ok=True)
     note = out / "recipe.json"
-    text = json.dumps(dataclasses.asdict(recipe), indent=1, sort_keys=True)
-    if note.exists() and note.read_text(encoding="utf-8") != text:
+    if note.exists() and read_run(out) != recipe:
         raise LabError("bad_recipe", f"{out} holds a run of another recipe; choose another folder")
+    text = json.dumps(dataclasses.asdict(recipe), indent=1, sort_keys=True)
     note.write_text(text, encoding="utf-8")
 
 
