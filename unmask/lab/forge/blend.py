@@ -5,23 +5,43 @@ What nearly every face swap leaves is the meeting of two pictures: an edge, and 
 differ on its two sides. A self-blend has both and nothing else, so a detector that learns it does
 not learn one generator's habits.
 
-What differs: besides the whole face also single regions are blended (eyes, nose, mouth, halves),
-because composites replace those too; elastic deformation comes from a coarse random grid, which is
-as irregular as a filtered full-size field and far cheaper; the colour change is half as strong.
+What differs from the paper, whose own stages are in `unmask.lab.forge.self_blend`: besides the
+whole face also single regions are blended (eyes, nose, mouth, halves), because composites replace
+those too; elastic deformation comes from a coarse random grid, which is as irregular as a filtered
+full-size field and far cheaper; the colour change is half as strong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
+from unmask.lab.forge import DrawDonor
 from unmask.types import Pixels, Plane, Points
 
 Rng = np.random.Generator
 FOREHEAD = 0.35
 """How far, in brow-to-chin heights, a hull may reach above the brows."""
+RATIOS = (0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)
+"""Shares of the source at the mask's fullest, each as likely as the others."""
+
+
+def forge(
+    pixels: Pixels, landmarks: Points, rng: Rng, donor: DrawDonor | None = None
+) -> tuple[Pixels, Plane]:
+    """`self_blend` as a forging; no donor is drawn.
+
+    Example:
+        >>> grey = np.full((96, 96, 3), 120, np.uint8)
+        >>> points = np.random.default_rng(1).uniform(20, 76, (68, 2)).astype(np.float32)
+        >>> forge(grey, points, np.random.default_rng(0))[1].shape
+        (96, 96)
+    """
+    return self_blend(pixels, landmarks, rng)
 
 
 def self_blend(pixels: Pixels, landmarks: Points, rng: Rng) -> tuple[Pixels, Plane]:
@@ -53,9 +73,11 @@ def self_blend(pixels: Pixels, landmarks: Points, rng: Rng) -> tuple[Pixels, Pla
     return mix(source, target, mask, rng), mask
 
 
-def mix(source: Pixels, target: Pixels, mask: Plane, rng: Rng) -> Pixels:
+def mix(
+    source: Pixels, target: Pixels, mask: Plane, rng: Rng, ratios: Sequence[float] = RATIOS
+) -> Pixels:
     """The source through the mask onto the target, now and then half transparent."""
-    weight = mask * np.float32(rng.choice((0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0)))
+    weight = mask * np.float32(rng.choice(ratios))
     return np.asarray(cv2.blendLinear(source, target, weight, 1 - weight), np.uint8)
 
 
@@ -63,8 +85,18 @@ def region(landmarks: Points, shape: tuple[int, ...], rng: Rng) -> Plane:
     """A hard mask over the whole face or over a part of it, shape (h, w), 0 or 1."""
     makers, chances = zip(*REGIONS.values(), strict=True)
     choice = rng.choice(len(makers), p=np.asarray(chances) / sum(chances))
+    return fill(makers[choice](landmarks, rng), shape)
+
+
+def fill(parts: Iterable[Points], shape: tuple[int, ...]) -> Plane:
+    """The convex hulls of some groups of points, together: shape (h, w), 0 or 1.
+
+    Example:
+        >>> fill([np.array([[1, 1], [3, 1], [3, 3], [1, 3]], np.float32)], (5, 5)).sum()
+        np.float32(9.0)
+    """
     mask = np.zeros(shape[:2], np.float32)
-    for part in makers[choice](landmarks, rng):
+    for part in parts:
         hull = cv2.convexHull(part.astype(np.float32))
         cv2.fillConvexPoly(mask, np.rint(hull).astype(np.int32), 1.0)
     return mask
@@ -151,11 +183,14 @@ def displace(source: Pixels, landmarks: Points, rng: Rng) -> Pixels:
         (float(centre[0]), float(centre[1])), rng.normal(0, 1.5), rng.uniform(0.95, 1.05)
     )
     matrix[:, 2] += rng.uniform(-0.03, 0.03) * side[0], rng.uniform(-0.015, 0.015) * side[1]
-    size = (source.shape[1], source.shape[0])
-    moved = cv2.warpAffine(
-        source, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(moved, np.uint8)
+    return np.asarray(moved(source, matrix), np.uint8)
+
+
+def moved(image: npt.NDArray[Any], matrix: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """An image of any kind moved by a matrix of shape (2, 3), its edges drawn out."""
+    size = (image.shape[1], image.shape[0])
+    linear, drawn_out = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+    return np.asarray(cv2.warpAffine(image, matrix, size, flags=linear, borderMode=drawn_out))
 
 
 def restyle(pixels: Pixels, rng: Rng) -> Pixels:

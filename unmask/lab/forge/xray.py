@@ -18,7 +18,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from unmask.errors import LabError
 from unmask.faces.align import move, similarity, warp
+from unmask.lab.forge import DrawDonor
 from unmask.lab.forge.blend import deform, region, soften
 from unmask.types import Pixels, Plane, Points
 
@@ -27,6 +29,30 @@ REACH = 0.5
 """Room around a donor's picture in its own sides: replicated, so that no black edge is blended."""
 MOST_SPREAD = 2.0
 """Colours are spread or narrowed at most so many times."""
+AMONG = 16
+"""Donors drawn for one forgery; the closest in shape is taken (the paper: 100)."""
+
+
+def forge(pixels: Pixels, landmarks: Points, rng: Rng, donor: DrawDonor) -> tuple[Pixels, Plane]:
+    """`cross_blend` as a forging, with the closest in shape of `AMONG` donors.
+
+    Raises:
+        LabError: `data_missing` when only the picture itself is drawn.
+
+    Example:
+        >>> grey, pale = np.full((96, 96, 3), 120, np.uint8), np.full((64, 64, 3), 180, np.uint8)
+        >>> points = np.random.default_rng(1).uniform(20, 76, (68, 2)).astype(np.float32)
+        >>> draw = lambda rng: (pale, points * 0.6)
+        >>> forge(grey, points, np.random.default_rng(0), draw)[1].shape
+        (96, 96)
+    """
+    drawn = [donor(rng) for _ in range(AMONG)]
+    others = [other for other in drawn if not np.array_equal(other[1], landmarks)]
+    if not others:
+        raise LabError("data_missing", "there is no other face that could be blended in")
+    picture, points = others[nearest(landmarks, [points for _, points in others], rng)]
+    blended = cross_blend(pixels, landmarks, picture, points, rng)
+    return blended.pixels, blended.mask
 
 
 class Blended(NamedTuple):
