@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("polars")
 pytest.importorskip("matplotlib")
 
-from unmask.bench import cases, measures, panel, protocol, results, store
+from unmask.bench import cases, measures, panel, plots, protocol, results, store
 from unmask.bench.adapters import BundleJudge
 from unmask.bench.run import Options, run
 from unmask.bench.store import Store
@@ -32,6 +33,15 @@ splits = ["train"]
 splits = ["val"]
 [test]
 splits = ["test"]
+"""
+
+CASES = """
+[[case]]
+name = "known"
+sources = ["*own*"]
+[[case]]
+name = "new"
+sources = ["*new*"]
 """
 
 
@@ -65,6 +75,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return np.array([row[red] for row in test[0]]), "train split"
 
     monkeypatch.setattr(results, "rival", rival)
+
+
+@pytest.fixture
+def unpictured(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plots either."""
+    monkeypatch.setattr(plots, "save", lambda *_: [])
 
 
 @pytest.fixture
@@ -193,6 +209,85 @@ def test_a_path_with_the_test_sets_name(ground: tuple[Path, Options], tmp_path: 
     run(path, Options((word,), options.data, options.out, draws=5))
     (row,) = json.loads((options.out / "results.json").read_text())["rows"]
     assert row["detector"] == word
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_a_training_that_is_missing_is_named_and_not_guessed(
+    ground: tuple[Path, Options], data: Path, tmp_path: Path
+) -> None:
+    path, options = ground
+    good, bad = options.detectors
+    table = (data / "manifest.csv").read_text()
+    lines = table.splitlines()
+    for n, line in enumerate(lines):  # a second test set, of sources that are in no training
+        if line.startswith(("test5", "test6", "test7", "test8", "test9")):
+            lines[n] = line.replace(",bright,own/", ",other,new/").replace(",,own/", ",,new/")
+    (data / "manifest.csv").write_text("\n".join(lines) + "\n")
+    path.write_text(PROTOCOL.replace('each = "family"', 'each = "source"') + CASES)
+    variant = tmp_path / "runs" / "v"
+    variant.mkdir(parents=True)
+    shutil.copytree(good, variant / "all")
+    word = str(variant / "{case}")
+    run(path, Options((bad, word), options.data, options.out, draws=5))
+    document = json.loads((options.out / "results.json").read_text())
+    taught = {one["name"]: one["sources_in_training_part"] for one in document["test_sets"]}
+    assert taught == {"known": True, "new": False}
+    served = {(r["case"], r["detector"]): r["served"] for r in document["rows"]}
+    assert served == {("known", "bad"): "", ("new", "bad"): "", ("new", word): "all"}
+    assert document["missing"] == [{"detector": word, "test_set": "known"}]
+    assert [mean["cases"] for mean in document["means"]] == [2, 1]
+    assert f"{word} for known" in (options.out / "results.md").read_text()
+    assert f"{word} (all)" in (options.out / "results.md").read_text()
+
+    shutil.copytree(good, variant / "known")
+    run(path, Options((word, bad), options.data, options.out, draws=5))
+    again = json.loads((options.out / "results.json").read_text())
+    assert again["missing"] == []
+    assert {r["served"] for r in again["rows"] if r["detector"] == word} == {"known", "all"}
+    assert again["means"][1]["lead_auc"]["value"] == -1.0, "over the training, wherever it is"
+
+
+def test_a_path_that_leads_nowhere_for_any_test_set_is_an_error(
+    ground: tuple[Path, Options], tmp_path: Path
+) -> None:
+    path, options = ground
+    with pytest.raises(ConfigError, match="unknown_detector"):
+        run(path, Options((str(tmp_path / "gone" / "{case}"),), options.data, options.out))
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_a_detector_that_was_trained_on_the_test_set_is_marked(
+    ground: tuple[Path, Options], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, options = ground
+    for seen, marked in ((("own",), True), (("elsewhere",), False)):
+        monkeypatch.setattr(BundleJudge, "seen", seen)
+        run(path, options)
+        document = json.loads((options.out / "results.json").read_text())
+        assert {row["seen"] for row in document["rows"]} == {marked}
+        table = (options.out / "results.md").read_text()
+        assert ("| good † |" in table) == marked
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_what_wear_costs_stands_beside_the_mean(ground: tuple[Path, Options]) -> None:
+    path, options = ground
+    one = Options(options.detectors, options.data, options.out, perturb=("gaussian_noise:5",),
+                  draws=5, scores=options.out.parent / "elsewhere")  # fmt: skip
+    text = run(path, one)
+    means = json.loads((options.out / "results.json").read_text())["means"]
+    aucs = {(m["condition"], m["detector"]): m["auc"]["value"] for m in means}
+    for mean in means:
+        change = mean["change_auc"]
+        if mean["condition"] == "as it comes":
+            assert change is None
+        else:
+            clean = aucs["as it comes", mean["detector"]]
+            assert change["value"] == pytest.approx(mean["auc"]["value"] - clean)
+        assert 0 <= mean["pooled_ece"]["value"] <= 1
+    assert "change against untouched" in text
+    assert list((options.out.parent / "elsewhere").glob("*.parquet")), "scores lie where asked"
+    assert not (options.out / "scores").exists()
 
 
 def test_what_cannot_be_is_told_before_anything_is_judged(

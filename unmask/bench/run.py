@@ -23,13 +23,15 @@ from unmask.bench.panel import Panel, Step
 from unmask.bench.protocol import Protocol, read, steps
 from unmask.bench.results import CLEAN, Row, Scored, Table, markdown
 from unmask.bench.store import Store
-from unmask.errors import ConfigError
+from unmask.errors import BundleError, ConfigError
 from unmask.lab.data.layout import Sample
 
 CASE = "{case}"
 """In a detector's path it stands for the name of the test set."""
 EVERY = "all"
 """Stands for it where there is no such path and the training part lacks the tested sources."""
+NOWHERE = ("unknown_detector", "bundle_missing")
+"""Codes of errors that say that a path leads nowhere."""
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
 LEGEND = """
 Intervals: 95 %, identities or source videos resampled. "Not judged": no face was found, the
@@ -151,8 +153,8 @@ class _Bench:
         if word not in self.opened:
             try:
                 self.opened[word] = judge(word)
-            except ConfigError as error:
-                if must or error.code != "unknown_detector":
+            except (BundleError, ConfigError) as error:
+                if must or error.code not in NOWHERE or Path(word).exists():
                     raise
         return word in self.opened
 

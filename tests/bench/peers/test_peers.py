@@ -76,3 +76,12 @@ def test_pixels_are_normalised_and_channels_come_first() -> None:
     assert score(batch) == pytest.approx((np.arange(70) / 255 - 0.5) / 0.25, abs=1e-5)
     assert score(batch[:0]).shape == (0,)
     assert torch.is_grad_enabled()
+
+
+def test_a_file_says_which_sets_its_weights_know() -> None:
+    mesonet = peers.get("mesonet")
+    assert mesonet.seen(Path("MesoInception_DF.safetensors")) == ("swap_meso",)
+    assert "swap_meso" not in mesonet.seen(Path("Meso4_F2F.safetensors"))
+    unclear = mesonet.seen(Path("weights.safetensors"))
+    assert set(unclear) == {one for sets in mesonet.card["seen"].values() for one in sets}
+    assert len(unclear) == len(set(unclear))

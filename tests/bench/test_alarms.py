@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("polars")
+
+from unmask.bench import alarms, panel
+from unmask.bench.adapters import BundleJudge
+from unmask.bench.cases import Source
+from unmask.bench.panel import Panel
+from unmask.bench.store import Store
+from unmask.lab.data.layout import Sample
+from unmask.types import Face, Pixels
+
+BRIGHT, DARK, BLACK = 200, 60, 0
+
+
+class _Finder:
+    """Finds one face, but none in a black picture."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def find(self, pixels: Pixels) -> list[Face]:
+        return [Face((8, 8, 40, 40), 1.0, np.zeros((5, 2), np.float32))] if pixels.max() else []
+
+
+@pytest.fixture
+def looker(tmp_path: Path, tiny_bundle: Any, monkeypatch: pytest.MonkeyPatch) -> Panel:
+    """A detector that accuses bright pictures; a file's name starts with its grey level."""
+
+    def pictures(sample: Sample, _: int) -> Any:
+        grey = int(sample.path.name.partition("_")[0])
+        return iter([(np.full((48, 48, 3), grey, np.uint8), {})])
+
+    monkeypatch.setattr(panel, "Finder", _Finder)
+    monkeypatch.setattr(panel, "_pictures", pictures)
+    return Panel([BundleJudge(tiny_bundle("d", scale=4.0))], Store(tmp_path / "s"), 1, 0)
+
+
+def _source(name: str, greys: list[int], taught: bool, video: str = "") -> Source:
+    samples = [
+        Sample(Path(f"{grey}_{n}.png"), 0, "", f"set/{name}", f"{name}{n}", video=video)
+        for n, grey in enumerate(greys)
+    ]
+    return Source(f"set/{name}", taught, tuple(samples))
+
+
+def test_a_row_for_each_source_and_for_all_of_them(looker: Panel) -> None:
+    known = _source("known", [DARK] * 6 + [BRIGHT] * 2, taught=True)
+    new = _source("new", [BRIGHT] * 3 + [DARK] + [BLACK] * 2, taught=False)
+    rows = {row.source: row for row in alarms.measure([known, new], looker, draws=50)}
+    assert list(rows) == ["known", "new", alarms.UNSEEN, alarms.ALL]
+    assert rows["known"].alarms[0] == 0.25
+    assert rows["new"].alarms[0] == 0.75
+    assert (rows["new"].n, rows["new"].unusable) == (4, 2)
+    assert rows["new"].alarms[1][0] < 0.75 < rows["new"].alarms[1][1] <= 1
+    assert rows[alarms.UNSEEN].alarms == rows["new"].alarms
+    assert rows[alarms.ALL].alarms[0] == pytest.approx(5 / 12)
+    assert (rows[alarms.ALL].n, rows[alarms.ALL].units, rows[alarms.ALL].unusable) == (12, 12, 2)
+    assert rows["known"].threshold == looker.judges[0].alarm
+    assert rows["new"].detector == "d"
+
+
+def test_each_condition_has_its_rows(looker: Panel) -> None:
+    source = _source("a", [BRIGHT, DARK], taught=False)
+    rows = alarms.measure([source], looker, [None, ("brightness", 5)], draws=5)
+    single = [row for row in rows if row.source == "a"]
+    assert [row.condition for row in single] == ["as it comes", "brightness:5"]
+
+
+def test_frames_of_one_video_are_one(looker: Panel) -> None:
+    (row, *_) = alarms.measure([_source("a", [BRIGHT] * 4, False, "v")], looker, draws=5)
+    assert (row.n, row.alarms[0]) == (1, 1)
+
+
+def test_nothing_judged_is_undefined_and_counted(looker: Panel) -> None:
+    row, _, every = alarms.measure([_source("a", [BLACK], True)], looker, draws=5)
+    assert math.isnan(row.alarms[0])
+    assert (row.n, row.unusable) == (0, 1)
+    told = every.document()
+    assert told["alarms"] == {"value": None, "interval": [None, None]}
+    assert told["n"] == 0
