@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from unmask.errors import LabError
 from unmask.faces.align import cut
 from unmask.lab.data.dev import Sample
 from unmask.lab.data.faces import Record, cut_region
@@ -83,6 +85,31 @@ def test_only_of_a_blend_it_is_known_what_was_replaced(pairs: Pairs) -> None:
         assert known.all() or not known.any()
         kinds.add(bool(known.all()))
     assert kinds == {True, False}
+
+
+@pytest.mark.parametrize("forging", ["blend", "self_blend", "xray"])
+def test_the_recipe_chooses_how_blends_are_forged(forging: str) -> None:
+    cache = Cache("train")
+    for number, record in enumerate(cache.records):  # no two faces of one shape
+        points = record.face.landmarks * np.float32([1, 1 + number / 50])
+        cache.records[number] = replace(record, face=replace(record.face, landmarks=points))
+    config = Config(swap=0, forging=forging)
+    recipe = SelfBlended(config).recipe()
+    chosen = Pairs(cache, "train", config, recipe, 3)
+    usual = Pairs(cache, "train", Config(swap=0), recipe, 3)
+    for index in range(4):
+        item, other = chosen[index], usual[index]
+        assert item["cells"][1].max() > 0.5
+        assert not torch.equal(item["image"][0], item["image"][1])
+        assert torch.equal(item["image"], other["image"]) == (forging == "blend")
+    assert Held(cache, recipe, 3).faces.forge is sbi.named("blend")
+
+
+def test_an_unknown_forging_is_refused() -> None:
+    for name in ("nothing", "degrade"):
+        config = Config(forging=name)
+        with pytest.raises(LabError, match="bad_recipe"):
+            Pairs(Cache("train"), "train", config, SelfBlended(config).recipe(), 3)
 
 
 def test_the_wear_grows_to_what_the_settings_say(pairs: Pairs) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from unmask.errors import LabError
+from unmask.lab.forge import xray as module
 from unmask.lab.forge.xray import (
     cross_blend,
     distance,
+    forge,
     lay,
     nearest,
     transfer_colour,
@@ -134,3 +137,32 @@ def test_only_some_are_compared() -> None:
     many = [face * np.float32([1 + 0.1 * i, 1]) for i in range(20)]
     found = {nearest(face, many, np.random.default_rng(seed), among=3) for seed in range(20)}
     assert len(found) > 4
+
+
+def test_as_a_forging_it_takes_the_closest_of_the_donors_drawn(
+    target: tuple[Array, Array],
+    donor: tuple[Array, Array],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture, points = donor
+    crowd = [target, (picture, points * np.float32([1, 1.5])), donor]
+    drawn = []
+
+    def draw(rng: np.random.Generator) -> tuple[Array, Array]:
+        drawn.append(crowd[len(drawn) % 3])
+        return drawn[-1]
+
+    taken = []
+    monkeypatch.setattr(
+        module, "cross_blend", lambda *given: taken.append(given) or cross_blend(*given)
+    )
+    forged, mask = forge(*target, np.random.default_rng(0), draw)
+    assert len(drawn) == module.AMONG
+    assert taken[0][3] is points
+    assert np.array_equal(forged[mask == 0], target[0][mask == 0])
+    assert (forged != target[0]).any()
+
+
+def test_a_face_alone_cannot_be_forged_by_its_donors(target: tuple[Array, Array]) -> None:
+    with pytest.raises(LabError, match="data_missing"):
+        forge(*target, np.random.default_rng(0), lambda rng: target)

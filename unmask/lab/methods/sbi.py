@@ -1,23 +1,20 @@
 """Face forgery from self-blended images.
 
-Looks for the meeting of two pictures: an edge around a face or a feature, colours and sharpness
-that differ on its sides. Kaede Shiohara and Toshihiko Yamasaki, "Detecting Deepfakes with
-Self-Blended Images", CVPR 2022, arXiv 2204.08376.
+Looks for the meeting of two pictures: an edge, colours and sharpness that differ on its sides.
+Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022, arXiv 2204.08376.
 
 What differs from the paper, and why:
 
-* MobileNetV2 at 128 pixels instead of EfficientNet-B4 at 380: it has to run beside the decoding of
-  a photo on an ordinary processor.
+* MobileNetV2 at 128 pixels instead of EfficientNet-B4 at 380: for an ordinary processor.
+* Forgeries by `unmask.lab.forge.blend`; a recipe may choose another forging of that folder.
 * A share of real face swaps beside the self-blends.
 * A map of 16x16 cells is trained against the mask of the blend. It is the heat map, and its
   strongest cells take part in the decision, because a blended mouth is a small part of a face.
 * Every item is a pair of the same source, worn by the same chain with the same dice; the wear
   grows during training, since a network that meets heavy wear first learns slowly.
-* Generated faces are left to `npr`: a network that learns both questions answers each of them
-  worse, with one head or with two.
+* Generated faces are left to `npr`: a network that learns both questions answers each worse.
 
-Fails on faces that were generated whole, whose picture holds no edge, and below about 50 pixels of
-face.
+Fails on faces generated whole, whose picture holds no edge, and below about 50 pixels of face.
 """
 
 from __future__ import annotations
@@ -40,7 +37,7 @@ from unmask.lab import weights
 from unmask.lab.calibration import card_sections
 from unmask.lab.data import dev
 from unmask.lab.data.faces import FaceCache, Record, landmarks_of
-from unmask.lab.forge.blend import self_blend
+from unmask.lab.forge import Donor, named
 from unmask.lab.forge.degrade import Degrade
 from unmask.lab.method import Batch, Data, Method
 from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
@@ -75,8 +72,8 @@ class Config:
         ramp: Epochs until the wear is at its strongest.
         swap: Share of swaps against genuine frames of the same set; the rest are self-blends.
         dropout: Before the head.
-        without: Sets that training and validation do not see; the one with the swaps only when
-            `swap` is 0.
+        without: Sets that training and validation do not see; `SWAPS` only when `swap` is 0.
+        forging: Module of `unmask.lab.forge` that forges for training; validation keeps "blend".
     """
 
     size: int = 128
@@ -90,6 +87,7 @@ class Config:
     swap: float = 0.15
     dropout: float = 0.2
     without: tuple[str, ...] = ()
+    forging: str = "blend"
 
 
 class Network(nn.Module):
@@ -226,7 +224,7 @@ class _Faces:
     """Records of one split, grouped by what they may stand for."""
 
     def __init__(self, cache: FaceCache, split: str, without: Sequence[str]) -> None:
-        self.cache = cache
+        self.cache, self.forge = cache, named("blend")
         groups: dict[tuple[str, int], list[int]] = {}
         for index in range(len(cache)):
             sample = cache.sample(index)
@@ -246,6 +244,11 @@ class _Faces:
         names = list(self.roomy)
         share = np.sqrt([len(self.roomy[name]) for name in names])
         return self.of(names[rng.choice(len(names), p=share / share.sum())], 0, rng)
+
+    def donor(self, rng: Rng) -> Donor:
+        """Another genuine face, for a forging that needs two."""
+        record = self.to_blend(rng)
+        return record.pixels, landmarks_of(record.face)
 
 
 class Pair(NamedTuple):
@@ -270,9 +273,9 @@ SWAPS = "swap_meso"
 
 
 def blend_pair(faces: _Faces, rng: Rng) -> Pair:
-    """A photo and its self-blend."""
+    """A photo and a forgery made of it."""
     record = faces.to_blend(rng)
-    forged, mask = self_blend(record.pixels, landmarks_of(record.face), rng)
+    forged, mask = faces.forge(record.pixels, landmarks_of(record.face), rng, faces.donor)
     return Pair((record.pixels, record.face), (forged, record.face), record.sample.set, mask)
 
 
@@ -289,6 +292,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self, cache: FaceCache, split: str, config: Config, recipe: CropRecipe, seed: int
     ) -> None:
         self.faces = _Faces(cache, split, config.without)
+        self.faces.forge = named(config.forging)
         self.config, self.recipe, self.seed = config, recipe, seed
         self.set_epoch(0)
 
