@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
@@ -25,12 +25,16 @@ from unmask.faces.track import Tracker
 from unmask.judge import points
 from unmask.judge.abstain import usable
 from unmask.judge.bundle import Bundle, embedded, embedded_detectors, installed, resolve
-from unmask.judge.fuse import fitted_for
+from unmask.judge.card import Card
+from unmask.judge.fuse import Fusion, fitted_for
 from unmask.judge.runtime import CPU, Detector
-from unmask.judge.weigh import Judged, Opinion, Weigher
+from unmask.judge.weigh import Judged, Weigher, opinion
 from unmask.media import Limits, Sampling
 from unmask.types import Detector as DetectorFacts
 from unmask.types import Face, Failure, Finding, Frame, Pixels, Report, Run
+
+if TYPE_CHECKING:
+    from unmask.judge.conformal import Promise
 
 AHEAD = 2
 """Decoded frames that wait for the judge; enough to keep both sides busy, few enough for memory."""
@@ -45,6 +49,7 @@ def check(
     detectors: Sequence[str] | None = None,
     finder: str | None = None,
     at: str = "fpr=0.05",
+    promise: float | None = None,
     limits: Limits | None = None,
     sampling: Sampling | None = None,
     threads: int | None = None,
@@ -56,6 +61,8 @@ def check(
         detectors: Names or folders of bundles; those that come with Unmask by default.
         finder: Name or folder of a face finder's bundle; Unmask's own by default.
         at: Operating point: the share of genuine faces that may be called manipulated.
+        promise: Share of the faces of either class that may get the wrong answer, such as 0.1;
+            what cannot be told within it becomes `inconclusive`. No promise by default.
         limits: Bounds on bytes, pixels and duration.
         sampling: Which frames of a video are examined; 32, evenly spread, by default.
         threads: Inputs examined at a time; one per core by default.
@@ -64,7 +71,7 @@ def check(
         One finding per input, in order; a file that cannot be examined has its error in it.
 
     Raises:
-        ConfigError: For a detector or option that does not exist.
+        ConfigError: For a detector or option that does not exist, or a promise nobody can keep.
         BundleError: For a detector that cannot be used.
 
     Example:
@@ -73,7 +80,13 @@ def check(
     """
     given = [paths] if isinstance(paths, str | Path) else paths
     examiner = Examiner(
-        detectors=detectors, finder=finder, at=at, limits=limits, sampling=sampling, threads=threads
+        detectors=detectors,
+        finder=finder,
+        at=at,
+        promise=promise,
+        limits=limits,
+        sampling=sampling,
+        threads=threads,
     )
     walked = media.walk(str(path) for path in given)
     return Report(examiner.run, tuple(examiner.stream(walked)))
@@ -104,6 +117,7 @@ class Examiner:
         detectors: Sequence[str] | None = None,
         finder: str | None = None,
         at: str = "fpr=0.05",
+        promise: float | None = None,
         limits: Limits | None = None,
         sampling: Sampling | None = None,
         threads: int | None = None,
@@ -119,6 +133,7 @@ class Examiner:
         cards = [detector.card for detector in self._detectors]
         self._fusion = fitted_for(cards)
         self._threshold = points.fused_threshold(cards, rate, self._fusion)
+        self._promise = None if promise is None else _promise(cards, self._fusion, promise)
         self._limits, self._sampling = limits or Limits(), sampling or Sampling()
         self._threads = threads or os.cpu_count() or 1
         self._pictures, self._history = pictures, history
@@ -127,7 +142,7 @@ class Examiner:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             provider=CPU,
             threads=self._threads,
-            operating_point=at,
+            operating_point=at if promise is None else f"{at} promise={promise:g}",
             threshold=self._threshold,
             detectors=tuple(
                 DetectorFacts(c.name, c.version, c.model.sha256, points.threshold(c, rate))
@@ -165,7 +180,13 @@ class Examiner:
             return _failed(path, InputError("internal", f"Unmask failed on it: {error!r}."))
 
     def _weigh(self, source: media.Source) -> Finding:
-        weigher = Weigher(source.media, self._threshold, self._fusion, pictures=self._pictures)
+        weigher = Weigher(
+            source.media,
+            self._threshold,
+            self._fusion,
+            promise=self._promise,
+            pictures=self._pictures,
+        )
         video = source.media.kind == "video"
         tracker = Tracker() if video else None
         for frame in _ahead(source.frames()) if video else source.frames():
@@ -179,13 +200,20 @@ class Examiner:
         """Every usable face before every detector, in one batch each."""
         measured = [replace(f, quality=quality.assess(frame.pixels, f)) for f in faces]
         ready = [face for face in measured if usable(face)]
+        grades = [face.quality.score if face.quality else None for face in ready]
         columns = []
         for detector in self._detectors:
             crops = [align.cut(frame.pixels, face, detector.card.crop) for face in ready]
-            scores = detector.score(crops)
-            columns.append([Opinion(*pair) for pair in zip(crops, scores, strict=True)])
+            told = zip(ready, crops, detector.score(crops, grades), strict=True)
+            columns.append([opinion(detector.card, *one) for one in told])
         opinions = iter(zip(*columns, strict=True))
         return [Judged(face, next(opinions) if usable(face) else ()) for face in measured]
+
+
+def _promise(cards: Sequence[Card], fusion: Fusion, error: float) -> Promise:
+    from unmask.judge.conformal import promise  # seldom wanted, and start-up counts
+
+    return promise(cards, fusion, error)
 
 
 def _failed(path: str | Path, error: InputError) -> Finding:

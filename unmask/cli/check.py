@@ -28,6 +28,10 @@ Finder = Annotated[
 At = Annotated[
     str, typer.Option(metavar="fpr=RATE", help="False-alarm rate that sets the threshold.")
 ]
+Promise = Annotated[
+    float | None,
+    typer.Option(metavar="RATE", help="Answer only where so small an error can be promised."),
+]
 Frames = Annotated[
     str | None,
     typer.Option(metavar="N|all", help="Frames of a video, spread evenly. [default: 32]"),
@@ -51,6 +55,7 @@ def run(
     detectors: Detectors = None,
     finder: Finder = None,
     at: At = AT,
+    promise: Promise = None,
     frames: Frames = None,
     fps: Fps = None,
     threads: Threads = None,
@@ -70,6 +75,7 @@ def run(
         detectors=detectors.split(",") if detectors else None,
         finder=finder,
         at=at,
+        promise=promise,
         limits={"bytes": max_bytes, "pixels": max_pixels, "seconds": max_seconds},
         frames=frames,
         fps=fps,

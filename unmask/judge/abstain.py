@@ -24,9 +24,11 @@ REASONS: dict[str, str] = {
     "extreme_pose": "The head is turned too far.",
     "occluded": "The face is partly hidden, or hard to find.",
     "outside_frame": "The face reaches too far beyond the frame.",
+    "unfamiliar": "The face is unlike those that a detector was calibrated on.",
     "partly_judged": "Not every detector could judge the face.",
     "heavy_compression": "The file is compressed so strongly that fine traces are lost.",
     "few_frames": "The person was seen in too few of the examined frames.",
+    "undecided": "No answer keeps the promised error.",
 }
 """Code to sentence, in the order in which a finding names them."""
 

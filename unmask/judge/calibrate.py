@@ -1,12 +1,14 @@
 """From a model's logit to a probability, with the doubt about it.
 
-Five kinds, each stated on a bundle's card:
+Six kinds, each stated on a bundle's card:
 
 - `identity`: the sigmoid of the logit; nothing was fitted.
 - `temperature`: the logit divided by a temperature.
 - `platt`: slope times logit plus intercept (Platt, 1999).
 - `beta`: a ln p - b ln(1 - p) + c with p the sigmoid of the logit (Kull, Silva Filho and Flach,
   AISTATS 2017); bends both ends on their own.
+- `quality`: as `platt`, the logit being scaled by a logistic function of the face's quality first:
+  a blurred face shows less of a trace, so that the same logit says less.
 - `isotonic`: a rising staircase (pool adjacent violators).
 
 The interval speaks of the calibration alone: how much the fitted curve would move on another
@@ -16,8 +18,8 @@ calibration set of the same size and kind. It does not cover a picture from anot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,7 @@ class _Curve:
         convert: Between parameters and theta; its own inverse.
         rate: |d theta / d parameters|, elementwise.
         slopes: How many of theta, the first ones, must not be negative.
+        gate: Further parameters, which say how the quality scales the logit.
     """
 
     names: tuple[str, ...]
@@ -49,6 +52,7 @@ class _Curve:
     slopes: int
     convert: Callable[[Array], Array] = field(default=lambda v: v)
     rate: Callable[[Array], Array] = field(default=np.ones_like)
+    gate: tuple[str, ...] = ()
 
 
 _CURVES: dict[str, _Curve] = {
@@ -63,6 +67,11 @@ _CURVES: dict[str, _Curve] = {
         2,
     ),
 }
+_CURVES["quality"] = replace(_CURVES["platt"], gate=("middle", "steepness"))
+
+_GATES = [(0.5, 0.0), *product(np.linspace(0, 1, 11).tolist(), (2.0, 4.0, 8.0, 16.0, 32.0))]
+"""Middle and steepness that are tried. The first one is `platt`; quality runs from 0 to 1, and a
+steeper one would be a step."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ class Calibration:
     """A fitted calibration, as it stands on a card.
 
     Attributes:
-        kind: identity, temperature, platt, beta or isotonic.
+        kind: identity, temperature, platt, beta, quality or isotonic.
         parameters: By name, JSON values; see `card.schema.json`.
         fitted_on: Words for the set it was fitted on.
         n: Size of that set.
@@ -96,26 +105,39 @@ class Calibration:
         if problem:
             raise BundleError("bundle_invalid", f"Calibration {self.kind!r}: {problem}.")
 
-    def probability(self, raw: float) -> float:
-        """Return the calibrated probability of one logit."""
-        return float(self.probabilities([raw])[0])
+    def probability(self, raw: float, quality: float | None = None) -> float:
+        """Return the calibrated probability of one logit; see `probabilities`."""
+        return float(self.probabilities([raw], _each(quality))[0])
 
-    def interval(self, raw: float) -> Interval:
-        """Return the 95 % interval of one logit's probability."""
-        low, high = self.intervals([raw])
+    def interval(self, raw: float, quality: float | None = None) -> Interval:
+        """Return the 95 % interval of one logit's probability; see `probabilities`."""
+        low, high = self.intervals([raw], _each(quality))
         return float(low[0]), float(high[0])
 
-    def probabilities(self, raw: npt.ArrayLike) -> Array:
-        """Return the calibrated probabilities of many logits, shape (n,)."""
-        x = np.asarray(raw, np.float64)
+    def probabilities(self, raw: npt.ArrayLike, quality: npt.ArrayLike | None = None) -> Array:
+        """Return the calibrated probabilities of many logits, shape (n,).
+
+        Args:
+            raw: Logits, shape (n,).
+            quality: Of each face, 0..1, shape (n,); only the kind `quality` looks at it.
+
+        Raises:
+            ConfigError: `bad_option` when the kind is `quality` and there is none.
+        """
+        x = self._seen(raw, quality)
         if self.kind == "isotonic":
             steps = np.asarray(self.parameters["probability"], np.float64)
             return np.clip(steps[self._step(x)], EDGE, 1 - EDGE)
         return np.clip(sigmoid(self._logit(x)), EDGE, 1 - EDGE)
 
-    def intervals(self, raw: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return the lower and upper ends for many logits, each of shape (n,)."""
-        x = np.asarray(raw, np.float64)
+    def intervals(
+        self, raw: npt.ArrayLike, quality: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        """Return the lower and upper ends for many logits, each of shape (n,).
+
+        Args and errors are those of `probabilities`.
+        """
+        x = self._seen(raw, quality)
         if self.kind == "isotonic":
             n = np.asarray(self.parameters["n"], np.float64)[self._step(x)]
             low, high = wilson(self.probabilities(x), n)
@@ -123,6 +145,13 @@ class Calibration:
             centre, error = self._logit(x), Z95 * self._error(x)
             low, high = sigmoid(centre - error), sigmoid(centre + error)
         return np.clip(low, EDGE, 1 - EDGE), np.clip(high, EDGE, 1 - EDGE)
+
+    def _seen(self, raw: npt.ArrayLike, quality: npt.ArrayLike | None) -> Array:
+        """The logits, each as far as the quality of its face lets it count."""
+        x = np.asarray(raw, np.float64)
+        if self.kind != "quality":
+            return x
+        return x * _gate(quality, self.parameters["middle"], self.parameters["steepness"])
 
     def _step(self, x: Array) -> npt.NDArray[np.intp]:
         edges = np.asarray(self.parameters["raw"], np.float64)
@@ -152,6 +181,7 @@ def fit(
     labels: npt.ArrayLike,
     weights: npt.ArrayLike | None = None,
     fitted_on: str = "",
+    quality: npt.ArrayLike | None = None,
 ) -> Calibration:
     """Fit a calibration.
 
@@ -159,15 +189,16 @@ def fit(
     the slope finite when the two classes do not overlap.
 
     Args:
-        kind: identity, temperature, platt, beta or isotonic.
+        kind: identity, temperature, platt, beta, quality or isotonic.
         raw: Logits, shape (n,), finite.
         labels: 1 manipulated, 0 genuine, shape (n,); both must occur.
         weights: Shape (n,), above 0; only their ratios matter. All 1 by default.
         fitted_on: Words for the card.
+        quality: Of the faces, 0..1, shape (n,); for the kind `quality`.
 
     Raises:
-        ConfigError: `bad_option` for an unknown kind, unusable data, or a detector that ranks
-            genuine over manipulated.
+        ConfigError: `bad_option` for an unknown kind, unusable or missing data, or a detector that
+            ranks genuine over manipulated.
 
     Example:
         >>> fit("platt", [-2, -1, 1, 2, -1, 1], [0, 0, 1, 1, 1, 0]).probability(0.0)
@@ -176,6 +207,8 @@ def fit(
     x, y, w = _sample(raw, labels, weights)
     if kind == "isotonic":
         parameters = _fit_steps(x, y, w)
+    elif kind == "quality":
+        parameters = _fit_gated(x, y, w, quality)
     elif kind in _CURVES:
         parameters = _fit_curve(_CURVES[kind], x, y, w)
     else:
@@ -215,6 +248,36 @@ def _fit_curve(curve: _Curve, x: Array, y: Array, w: Array) -> dict[str, Any]:
     return parameters | {"covariance": (covariance / np.outer(rate, rate)).tolist()}
 
 
+def _fit_gated(x: Array, y: Array, w: Array, quality: npt.ArrayLike | None) -> dict[str, Any]:
+    """Try each gate and keep the likeliest; the covariance takes it as given."""
+    curve, targets = _CURVES["quality"], _smoothed(y, w)
+    if quality is not None and not _matches(quality, x):
+        raise ConfigError("bad_option", "Qualities must be finite, one for each logit.")
+
+    def loss(gate: tuple[float, float]) -> float:
+        design = curve.design(x * _gate(quality, *gate))
+        return _loss(design @ _newton(design, targets, w), targets, w)
+
+    best = min(_GATES, key=loss)
+    fitted = _fit_curve(curve, x * _gate(quality, *best), y, w)
+    return fitted | dict(zip(curve.gate, best, strict=True))
+
+
+def _gate(quality: npt.ArrayLike | None, middle: float, steepness: float) -> Array:
+    if quality is None:
+        raise ConfigError("bad_option", "This calibration needs the quality of each face.")
+    return sigmoid(steepness * (np.asarray(quality, np.float64) - middle))
+
+
+def _matches(quality: npt.ArrayLike, x: Array) -> bool:
+    q = np.asarray(quality, np.float64)
+    return q.shape == x.shape and bool(np.isfinite(q).all())
+
+
+def _each(quality: float | None) -> list[float] | None:
+    return None if quality is None else [quality]
+
+
 def _smoothed(y: Array, w: Array) -> Array:
     high, low = (w * y).sum(), (w * (1 - y)).sum()
     return np.asarray(np.where(y > 0, (high + 1) / (high + 2), 1 / (low + 2)), np.float64)
@@ -224,8 +287,7 @@ def _newton(design: Array, targets: Array, w: Array) -> Array:
     """Maximise the weighted likelihood; the step is halved until it does not fall."""
 
     def loss(theta: Array) -> float:
-        z = design @ theta
-        return float((w * (np.logaddexp(0, z) - targets * z)).sum())
+        return _loss(design @ theta, targets, w)
 
     theta = np.zeros(design.shape[1])
     for _ in range(100 if theta.size else 0):
@@ -239,6 +301,10 @@ def _newton(design: Array, targets: Array, w: Array) -> Array:
         if np.abs(scale * step).max() < 1e-10:
             break
     return theta
+
+
+def _loss(z: Array, targets: Array, w: Array) -> float:
+    return float((w * (np.logaddexp(0, z) - targets * z)).sum())
 
 
 def _hessian(design: Array, p: Array, w: Array) -> Array:
@@ -283,7 +349,7 @@ def _problem(kind: str, parameters: Mapping[str, Any]) -> str:
         if kind == "isotonic":
             return _steps_problem(*(np.asarray(parameters[k], float) for k in _STEPS))
         names = _CURVES[kind].names
-        values = np.array([parameters[name] for name in names], float)
+        values = np.array([parameters[name] for name in names + _CURVES[kind].gate], float)
         covariance = np.asarray(parameters.get("covariance", np.eye(len(names))), float)
     except (KeyError, ValueError, TypeError):
         return "parameters are missing or not numbers"

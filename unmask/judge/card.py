@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass, field
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.errors import BundleError
 from unmask.judge.calibrate import Calibration
 from unmask.judge.schema import Schema
+
+if TYPE_CHECKING:
+    from unmask.judge.conformal import Conformal
+    from unmask.judge.domain import Domain
 
 SCHEMA = "unmask.card/1"
 MAX_CARD_BYTES = 4 * 2**20
@@ -92,6 +96,8 @@ class Card:
         outputs: Role to name of the ONNX output.
         calibration: Detectors only.
         operating_points: Rising false-alarm rates; detectors only.
+        conformal: What error can be promised; `None` for no promise.
+        domain: What faces it was calibrated on; `None` when that is not stated.
         training_data: name, licence, use, n.
         results: data, metric, value, n, and where known interval, split, seed, commit …
         limits: Sentences about when it fails.
@@ -111,6 +117,8 @@ class Card:
     outputs: Mapping[str, str]
     calibration: Calibration | None = None
     operating_points: tuple[OperatingPoint, ...] = ()
+    conformal: Conformal | None = None
+    domain: Domain | None = None
     training_data: tuple[Mapping[str, Any], ...] = ()
     results: tuple[Mapping[str, Any], ...] = ()
     limits: tuple[str, ...] = ()
@@ -140,6 +148,7 @@ class Card:
             parts[key] = tuple(parts[key])
         if "calibration" in parts:
             parts["calibration"] = Calibration(**parts["calibration"])
+        _read_optional(parts)
         parts["model"] = ModelFile(**parts["model"])
         parts["crop"] = _recipe(parts["crop"])
         return cls(**parts | {"operating_points": tuple(points)})
@@ -147,8 +156,9 @@ class Card:
     def document(self) -> dict[str, Any]:
         """Return the card as the JSON document it came from."""
         found = {"schema": SCHEMA} | asdict(self)
-        if self.calibration is None:
-            del found["calibration"]
+        for key in ("calibration", "conformal", "domain"):
+            if found[key] is None:
+                del found[key]
         if not self.operating_points:
             del found["operating_points"]
         plain: dict[str, Any] = json.loads(json.dumps(found))
@@ -191,6 +201,18 @@ def schema() -> Schema:
     """Return the published schema."""
     text = Path(__file__).with_name("card.schema.json").read_text("utf-8")
     return Schema(json.loads(text))
+
+
+def _read_optional(parts: dict[str, Any]) -> None:
+    """Turn the sections that few cards have into objects; others do not pay for the imports."""
+    if "conformal" in parts:
+        from unmask.judge.conformal import Conformal
+
+        parts["conformal"] = Conformal.of(parts["conformal"])
+    if "domain" in parts:
+        from unmask.judge.domain import Domain
+
+        parts["domain"] = Domain.of(parts["domain"])
 
 
 def _recipe(crop: dict[str, Any]) -> CropRecipe:

@@ -29,11 +29,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unmask.errors import ConfigError
 from unmask.judge.card import Card, OperatingPoint
 from unmask.judge.odds import chance, log_odds
 from unmask.types import Interval, Score
+
+if TYPE_CHECKING:
+    from unmask.judge.conformal import Conformal
 
 FITTED = Path(__file__).parent.parent / "models" / "fusion.json"
 
@@ -47,12 +51,14 @@ class Fusion:
         strongest: Weight of the largest log-odds once more, at least 0.
         intercept: Added to the sum.
         operating_points: Of the fused probability; empty when nothing was fitted.
+        conformal: What error the fused probability can promise; `None` for no promise.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict)
     strongest: float = 0.0
     intercept: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()
+    conformal: Conformal | None = None
 
     def covers(self, names: Sequence[str]) -> bool:
         """Whether it was fitted for exactly these detectors."""
@@ -76,7 +82,12 @@ def fitted_for(cards: Sequence[Card], path: Path = FITTED) -> Fusion:
     if stored["models"] != {card.name: card.model.sha256 for card in cards}:
         return NAIVE
     points = tuple(OperatingPoint(**point) for point in stored["operating_points"])
-    return Fusion(stored["weights"], stored["strongest"], stored["intercept"], points)
+    rule = stored["weights"], stored["strongest"], stored["intercept"]
+    if "conformal" not in stored:
+        return Fusion(*rule, points)
+    from unmask.judge.conformal import Conformal
+
+    return Fusion(*rule, points, Conformal.of(stored["conformal"]))
 
 
 def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interval]:

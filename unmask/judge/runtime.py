@@ -132,7 +132,9 @@ class Detector:
         self.card = bundle.card
         self.model = Model(bundle, threads, provider)
 
-    def score(self, faces: Sequence[Sequence[Crop]]) -> list[Score | None]:
+    def score(
+        self, faces: Sequence[Sequence[Crop]], quality: Sequence[float | None] | None = None
+    ) -> list[Score | None]:
         """Score faces, each by its crops.
 
         Several windows of one face are averaged in logits and have no heat map.
@@ -140,12 +142,13 @@ class Detector:
         Args:
             faces: One entry per face: its crops by this detector's recipe. An empty entry means
                 that the recipe allowed none.
+            quality: Of each face, 0..1; for calibrations that are conditioned on it.
 
         Returns:
             One per face, in order; `None` where there was no crop.
 
         Raises:
-            ConfigError: As `Model.run`.
+            ConfigError: As `Model.run`; also when the calibration lacks a quality that it needs.
             BundleError: As `Model.run`; also when the logit is no finite number.
         """
         crops = [crop.pixels for face in faces for crop in face]
@@ -155,12 +158,13 @@ class Detector:
         if not np.isfinite(found["logit"]).all():
             raise _unsupported(self.model.bundle, "its logit is not a finite number")
         ends = np.cumsum([len(face) for face in faces])
+        grades = quality or [None] * len(faces)
         return [
-            self._score({role: v[end - len(face) : end] for role, v in found.items()})
-            for face, end in zip(faces, ends, strict=True)
+            self._score({role: v[end - len(face) : end] for role, v in found.items()}, grade)
+            for face, end, grade in zip(faces, ends, grades, strict=True)
         ]
 
-    def _score(self, found: dict[str, Array]) -> Score | None:
+    def _score(self, found: dict[str, Array], quality: float | None) -> Score | None:
         if not len(found["logit"]):
             return None
         raw = float(found["logit"].mean(dtype=np.float64))
@@ -169,7 +173,8 @@ class Detector:
         heat: Plane | None = None
         if "heat" in found and len(found["heat"]) == 1:
             heat = np.clip(np.nan_to_num(found["heat"][0]), 0, 1)
-        return Score(self.name, raw, calibration.probability(raw), calibration.interval(raw), heat)
+        probability = calibration.probability(raw, quality)
+        return Score(self.name, raw, probability, calibration.interval(raw, quality), heat)
 
 
 def _stack(crops: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,8 @@ decides:
   of a video who could be judged in fewer than three of the examined frames.
 - `no_evidence`: every face without a strong doubt lies under the threshold with its whole interval,
   and none stands against the largest face or the worst one. It never means "authentic".
-- `inconclusive`: everything else, a picture without a face among it.
+- `inconclusive`: everything else, a picture without a face among it; and, where an error was
+  promised, what cannot be said within it.
 
 A video of any length is weighed in little memory: all samples stay as numbers, but only evenly
 spread moments and the strongest ones stay as evidence, and only the latter keep their pictures.
@@ -19,13 +20,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from unmask.faces.align import cut, shrunk
 from unmask.judge.abstain import REASONS, Doubt, Level, of_crops, of_face, of_media, usable
-from unmask.judge.card import CropRecipe
+from unmask.judge.card import Card, CropRecipe
 from unmask.judge.fuse import NAIVE, Fusion, fuse
 from unmask.judge.moments import Moments
 from unmask.judge.person import Person
@@ -44,7 +46,10 @@ from unmask.types import (
     Verdict,
 )
 
-__all__ = ["REASONS", "Judged", "Opinion", "Weigher", "usable"]
+if TYPE_CHECKING:
+    from unmask.judge.conformal import Bounds, Promise
+
+__all__ = ["REASONS", "Judged", "Opinion", "Weigher", "opinion", "usable"]
 
 PREVIEW_SIDE = 640
 """Longer side of a finding's preview, pixels."""
@@ -60,10 +65,29 @@ class Opinion:
     Attributes:
         crops: By the detector's recipe; empty when the recipe allowed none.
         score: `None` then.
+        doubts: About the score, beside those that the crops give rise to.
     """
 
     crops: tuple[Crop, ...]
     score: Score | None
+    doubts: tuple[Doubt, ...] = ()
+
+
+def opinion(card: Card, face: Face, crops: tuple[Crop, ...], score: Score | None) -> Opinion:
+    """Return what a detector said, with more doubt where it was not calibrated on such a face.
+
+    Args:
+        card: The detector's.
+        face: With its quality.
+        crops: By the card's recipe.
+        score: As the detector gave it.
+    """
+    domain = card.domain
+    if domain is None or score is None or face.quality is None:
+        return Opinion(crops, score)
+    if domain.holds(face.quality, crops[0]):
+        return Opinion(crops, score)
+    return Opinion(crops, domain.widened(score), (Doubt("unfamiliar", Level.MILD),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +111,7 @@ class Weigher:
         threshold: Fused probability from which a face counts as manipulated; see
             `unmask.judge.points`.
         fusion: Of the detectors; see `unmask.judge.fuse`.
+        promise: The error that an answer must keep; see `unmask.judge.conformal`.
         pictures: Whether the finding shows the frame and the faces, as reports for people do.
 
     Example:
@@ -98,9 +123,17 @@ class Weigher:
     """
 
     def __init__(
-        self, media: Media, threshold: float, fusion: Fusion = NAIVE, *, pictures: bool = True
+        self,
+        media: Media,
+        threshold: float,
+        fusion: Fusion = NAIVE,
+        *,
+        promise: Promise | None = None,
+        pictures: bool = True,
     ) -> None:
         self._media, self._threshold, self._fusion = media, threshold, fusion
+        self._promise = promise
+        self._bounds: dict[int, Bounds] = {}
         self._shows = pictures
         self._video = media.kind == "video"
         self._people: dict[int, Person] = {}
@@ -123,6 +156,9 @@ class Weigher:
             if number not in self._people:
                 self._people[number] = Person(number)
             self._people[number].add(evidence, doubts)
+            if self._promise and evidence.scores:
+                bounds = self._promise.about(evidence.scores)
+                self._bounds[number] = bounds.widened(self._bounds.get(number, bounds))
             shown = partial(_pictures, frame, one) if self._shows else _nothing
             self._moments.add((self._frames, place), number, evidence, shown)
             strongest = max(strongest, evidence.probability or 0.0)
@@ -136,11 +172,14 @@ class Weigher:
         people = list(self._people.values())
         worst = max(_sound(people) or people, key=lambda p: p.probability or -1.0, default=None)
         reasons, strong = self._reasons(people, worst)
+        verdict = self._verdict(people, strong)
+        if not self._keeps_promise(verdict, people):
+            verdict, reasons = "inconclusive", (*reasons, "undecided")
         return Finding(
             path=self._media.path,
             kind=self._media.kind,
             sha256=self._media.sha256,
-            verdict=self._verdict(people, strong),
+            verdict=verdict,
             probability=worst.probability if worst else None,
             interval=worst.interval if worst else None,
             reasons=reasons,
@@ -158,6 +197,20 @@ class Weigher:
         if sound and not strong and all(person.under(self._threshold) for person in sound):
             return "no_evidence"
         return "inconclusive"
+
+    def _keeps_promise(self, verdict: Verdict, people: list[Person]) -> bool:
+        """Tell whether the faces behind an answer leave it as the only one."""
+        if self._promise is None or verdict == "inconclusive":
+            return True
+        sound = _sound(people)
+        if verdict == "no_evidence":
+            return all(self._only(person, "genuine") for person in sound)
+        guilty = [person for person in sound if person.over(self._threshold, self._frames)]
+        return any(self._only(person, "manipulated") for person in guilty)
+
+    def _only(self, person: Person, label: str) -> bool:
+        assert person.probability is not None  # a sound person was judged
+        return self._bounds[person.number].labels(person.probability) == (label,)
 
     def _reasons(self, people: list[Person], worst: Person | None) -> tuple[tuple[str, ...], bool]:
         """Return the codes in their order, and whether a strong doubt is among them."""
@@ -227,7 +280,7 @@ def _admitted(judged: Judged) -> tuple[tuple[Score, ...], list[Doubt]]:
         return (), doubts
     scores: list[Score] = []
     for opinion in judged.opinions:
-        about = of_crops(opinion.crops)
+        about = [*of_crops(opinion.crops), *opinion.doubts]
         doubts += about
         if opinion.score and not any(d.level == Level.REFUSED for d in about):
             scores.append(opinion.score)
