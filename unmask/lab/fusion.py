@@ -1,8 +1,9 @@
 """Fit how the embedded detectors' log-odds are added: `python -m unmask.lab.fusion --data ROOT`.
 
-Logistic regression without a negative weight on the calibrated log-odds, and on the largest of
-them, of people and videos that no detector was trained on, as they come and worn. Either class
-weighs the same; within it every family of forgeries does, and every source of genuine photos.
+People and videos that no detector was trained on are scored as they come and worn. The weights, of
+each detector and once more of the strongest, put forgeries above genuine pictures of the same
+source, since that is where nothing but the forgery differs; a logistic regression then makes their
+sum a probability. Every family of forgeries weighs the same, and so does every genuine source.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from unmask.bench.families import FAMILIES, Item, plain, worn
 from unmask.bench.scoring import Examiner
+from unmask.judge import calibrate
 from unmask.judge.fuse import FITTED
 from unmask.judge.odds import log_odds
 from unmask.lab.calibration import balanced, operating_points
@@ -35,45 +37,60 @@ MOST = 160
 """Pictures of one family and class."""
 
 Array = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
 
 
-def fit(odds: Array, label: Array, group: npt.NDArray[Any]) -> dict[str, Any]:
+def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any]:
     """Weights, that of the strongest, intercept and operating points.
 
     Args:
         odds: Calibrated log-odds, shape (n, detectors).
         label: 1 manipulated, 0 genuine, shape (n,).
         group: Family of a forgery or source of a photo, shape (n,).
+        source: Where the picture itself comes from, shape (n,).
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> label = np.repeat([0.0, 1.0], 400)
         >>> told = np.stack([rng.normal(4 * label - 2, 2), rng.normal(0 * label, 1)], 1)
-        >>> found = fit(told, label, np.zeros(800))
-        >>> [round(weight) for weight in found["weights"]]
-        [1, 0]
+        >>> same = np.full(800, "web")
+        >>> found = fit(told, label, same, same)
+        >>> found["weights"][0] > 4 * found["weights"][1]
+        True
+    """
+    design = np.column_stack([odds, odds.max(axis=1)])
+    weights = ranked(design, label, group, source)
+    curve = calibrate.fit("platt", design @ weights, label, balanced(label, group), "")
+    genuine, slope = label == 0, curve.parameters["slope"]
+    chance = curve.probabilities(design[genuine] @ weights)
+    return {
+        "weights": (slope * weights[:-1]).tolist(),
+        "strongest": float(slope * weights[-1]),
+        "intercept": curve.parameters["intercept"],
+        "operating_points": operating_points(chance, group[genuine]),
+    }
+
+
+def ranked(design: Array, label: Array, group: Names, source: Names) -> Array:
+    """Weights, at least 0, under which forgeries stand above genuine pictures of their source.
+
+    The loss is the logistic of the difference, over all pairs of a family's pictures and its
+    rivals: those of its own sources, or of all where it has none.
     """
     from scipy.optimize import minimize
 
-    weight = balanced(label, group)
-    design = np.column_stack([odds, odds.max(axis=1), np.ones(len(odds))])
-    sign = np.where(label == 1, -1.0, 1.0)
+    genuine, duels = label == 0, []
+    for family in np.unique(group[label == 1]):
+        forged = (label == 1) & (group == family)
+        own = genuine & np.isin(source, source[forged])
+        duels.append((design[forged], design[own if own.any() else genuine]))
 
     def loss(theta: Array) -> float:
-        return float(weight @ np.logaddexp(0, sign * (design @ theta)))
+        margins = ((a @ theta)[:, None] - (b @ theta)[None] for a, b in duels)
+        return float(np.mean([np.logaddexp(0, -margin).mean() for margin in margins]))
 
-    several = odds.shape[1]
-    start = np.r_[np.full(several, 0.5), 0.5, 0.0]
-    bounds = [(0.0, None)] * (several + 1) + [(None, None)]
-    theta = minimize(loss, start, bounds=bounds, method="L-BFGS-B").x
-    chance = 1 / (1 + np.exp(-(design @ theta)))
-    real = label == 0
-    return {
-        "weights": theta[:several].tolist(),
-        "strongest": float(theta[several]),
-        "intercept": float(theta[-1]),
-        "operating_points": operating_points(chance[real], group[real]),
-    }
+    start = np.full(design.shape[1], 0.5)
+    return np.asarray(minimize(loss, start, bounds=[(0.0, None)] * len(start)).x)
 
 
 def items(samples: Sequence[dev.Sample], forge: Any) -> Iterator[tuple[str, Item]]:
@@ -91,9 +108,9 @@ def items(samples: Sequence[dev.Sample], forge: Any) -> Iterator[tuple[str, Item
 
 def measure(
     chosen: Iterable[tuple[str, Item]], examiner: Examiner
-) -> tuple[Array, Array, npt.NDArray[Any]]:
-    """Log-odds, labels and groups of the pictures that every detector could judge."""
-    rows, labels, groups = [], [], []
+) -> tuple[Array, Array, Names, Names]:
+    """Log-odds, labels, groups and sources of the pictures that every detector could judge."""
+    rows, labels, groups, sources = [], [], [], []
     calibrations = {
         name: detector.card.calibration for name, detector in examiner.detectors.items()
     }
@@ -109,7 +126,8 @@ def measure(
             rows.append(row)
             labels.append(float(item.label))
             groups.append(group)
-    return np.array(rows), np.array(labels), np.array(groups)
+            sources.append(item.unit.split("/")[0])
+    return np.array(rows), np.array(labels), np.array(groups), np.array(sources)
 
 
 def main() -> None:
@@ -119,8 +137,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FITTED)
     options = parser.parse_args()
     examiner = Examiner(list_detectors())
-    odds, label, group = measure(items(dev.samples(options.data), examiner.forge), examiner)
-    found = fit(odds, label, group)
+    measured = measure(items(dev.samples(options.data), examiner.forge), examiner)
+    found = fit(*measured)
     names = list(examiner.detectors)
     document = {
         "schema": "unmask.fusion/1",
@@ -130,7 +148,7 @@ def main() -> None:
         "intercept": found["intercept"],
         "operating_points": found["operating_points"],
         "fitted_on": "kept back from training: " + ", ".join([*LEARNT, *GENUINE]),
-        "n": len(label),
+        "n": len(measured[0]),
     }
     options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(document, indent=2))
