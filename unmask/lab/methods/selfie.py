@@ -90,9 +90,8 @@ class Network(Pretrained):
 
     def each(self, image: Tensor) -> Tensor:
         """A vector of each patch, which saw nothing else: (n, 3, h, w) to (n, p, channels)."""
-        cut = patches(image, self.patch)
-        vectors = self.encoder(cut.flatten(0, 1)).mean((2, 3))
-        out: Tensor = vectors.unflatten(0, cut.shape[:2])
+        vectors = self.encoder(patches(image, self.patch).flatten(0, 1)).mean((2, 3))
+        out: Tensor = vectors.reshape(-1, len(self.places), self.encoder.channels)
         return out
 
     def features(self, image: Tensor) -> Tensor:

@@ -202,5 +202,6 @@ def split(covered: Tensor) -> tuple[Tensor, Tensor]:
 
 def patches(image: Tensor, side: int) -> Tensor:
     """Cut pictures into patches, row by row: (n, 3, h, w) to (n, p, 3, side, side)."""
-    rows = image.unfold(2, side, side).unfold(3, side, side)
-    return rows.permute(0, 2, 3, 1, 4, 5).flatten(1, 2)
+    rows, columns = image.shape[2] // side, image.shape[3] // side
+    cells = image.reshape(-1, 3, rows, side, columns, side)
+    return cells.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
