@@ -106,3 +106,22 @@ def test_batch_norms_remember_the_first_pass_only() -> None:
     for name, buffer in network.named_buffers():
         assert torch.equal(buffer, twin.get_buffer(name)), name
     assert network[1].num_batches_tracked == 1
+
+
+def test_a_slow_copy_follows_the_weights_outside_only() -> None:
+    class Slow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.quick = nn.Parameter(torch.tensor(1.0))
+            self.slow = nn.Parameter(torch.tensor(0.0), requires_grad=False)
+
+        def forward(self) -> Tensor:
+            with torch.no_grad():
+                self.slow.lerp_(self.quick, 0.5)
+            return self.quick.square()
+
+    network = Slow()
+    optimiser = torch.optim.SGD([network.quick], lr=0.1)
+    SharpnessAware(network, optimiser, 1.0).step(network)
+    assert network.slow.item() == 0.5
+    assert network.quick.item() == pytest.approx(1 - 0.1 * 4)

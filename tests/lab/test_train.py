@@ -19,6 +19,7 @@ from unmask.judge.bundle import load
 from unmask.lab import export as exporting
 from unmask.lab import train as training
 from unmask.lab.calibration import card_sections, operating_points
+from unmask.lab.difficulty import Difficulty, DifficultySampler, Followed
 from unmask.lab.method import Batch, Data, Method, Recipe, Train
 
 
@@ -216,6 +217,150 @@ def test_the_rate_rises_falls_and_rises_again() -> None:
     assert rates[59] < 0.01
     assert rates[60] == 0.6
     assert rates[100] == pytest.approx(0.0)
+
+
+class Steady(Dataset[dict[str, Any]]):
+    """The same pictures in every epoch; the first eighth bears the wrong label."""
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = Spots(64, 3)[index]
+        return item | {"label": 1 - item["label"]} if index < 8 else item
+
+
+class Steadily(Brightness):
+    """The smallest method whose samples come back."""
+
+    def data(self, root: Path, cache: Path, seed: int) -> Data:
+        return Data(Steady(), Spots(32, seed + 1))
+
+
+class Drawn(Spots):
+    """Pictures of two sources that lie elsewhere in every epoch: which ones, only it can say."""
+
+    followed = 2
+
+    def which(self, index: int) -> int:
+        return (index + self.epochs[-1]) % 2 if self.epochs else 0
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "build", lambda name, overrides: Steadily(None))
+
+
+def checkpoint(tmp_path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
+    return found
+
+
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first.keys() == second.keys() and all(
+        torch.equal(value, second[name]) for name, value in first.items()
+    )
+
+
+@pytest.mark.parametrize("switch", [{"sharpness": 0.05}, {"difficulty": 1.0}])
+@pytest.mark.usefixtures("steady")
+def test_each_switch_learns_something_else_and_off_is_the_default(
+    tmp_path: Path, switch: dict[str, float]
+) -> None:
+    for name, changes in {"plain": {}, "off": dict.fromkeys(switch, 0.0), "on": switch}.items():
+        (tmp_path / name).mkdir()
+        assert run(tmp_path / name, **changes)["auc"] > 0.9
+    plain, off, on = (checkpoint(tmp_path / name) for name in ("plain", "off", "on"))
+    assert same(plain["network"], off["network"])
+    assert "difficulty" not in off
+    assert not same(plain["network"], on["network"])
+
+
+@pytest.mark.parametrize("switch", [{"sharpness": 0.05}, {"difficulty": 1.0}])
+@pytest.mark.usefixtures("steady")
+def test_with_either_switch_an_interrupted_run_ends_where_a_whole_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: dict[str, float]
+) -> None:
+    """It is killed after the checkpoint at step 12, at the end of the third epoch."""
+    for name in ("whole", "halves"):
+        (tmp_path / name).mkdir()
+    run(tmp_path / "whole", **switch)
+
+    class Killed(Exception):
+        pass
+
+    slope = training._Run._slope
+
+    def die(self: Any, batch: Batch) -> dict[str, Tensor]:
+        if self.step >= 12:
+            raise Killed
+        return slope(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Run, "_slope", die)
+        with pytest.raises(Killed):
+            run(tmp_path / "halves", **switch)
+    stopped = checkpoint(tmp_path / "halves")
+    run(tmp_path / "halves", **switch)
+    whole, halves = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "halves")
+    assert stopped["progress"][0] == 12
+    assert not same(stopped["network"], whole["network"])
+    assert same(halves["network"], whole["network"])
+    assert same(halves["average"], whole["average"])
+    if "difficulty" in switch:
+        assert not stopped["difficulty"]["running"].isnan().all()
+        assert same(halves["difficulty"], whole["difficulty"])
+
+
+@pytest.mark.usefixtures("steady")
+def test_hard_items_are_drawn_more_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = {}
+    slope = training._Run._slope
+    for strength in (0.0, 1.0):
+        seen: list[int] = []
+
+        def watched(self: Any, batch: Batch, seen: list[int] = seen) -> dict[str, Tensor]:
+            dark = batch["image"].mean((1, 2, 3)) < 0
+            seen += (dark == (batch["label"] > 0.5)).int().tolist()
+            return slope(self, batch)
+
+        folder = tmp_path / str(strength)
+        folder.mkdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(training._Run, "_slope", watched)
+            run(folder, steps=60, validate_every=60, difficulty=strength)
+        shares[strength] = np.mean(seen[len(seen) // 2 :])
+    assert shares[0.0] == pytest.approx(8 / 64, abs=0.02)
+    assert shares[1.0] > 1.8 * shares[0.0]
+    running = checkpoint(tmp_path / "1.0")["difficulty"]["running"]
+    assert running[:8].mean() > 2 * running[8:].nanmean()
+
+
+def test_what_changes_with_the_epoch_has_to_say_what_comes_back(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="does not say which items come back"):
+        run(tmp_path, difficulty=1.0)
+    samples = Followed(Drawn(600, 0))
+    assert samples.followed == 2
+    for epoch in (0, 1):
+        samples.set_epoch(epoch)
+        assert samples.which == [(index + epoch) % 2 for index in range(600)]
+        assert samples[3]["which"] == samples.which[3]
+    difficulty = Difficulty(2)
+    difficulty.follow(torch.tensor([0, 1]), torch.tensor([0.5, 1.5]))
+    drawn = list(DifficultySampler(difficulty, torch.Generator().manual_seed(0), samples))
+    assert len(drawn) == 600
+    assert np.mean([samples.which[index] for index in drawn]) == pytest.approx(0.75, abs=0.05)
+
+
+def test_the_loss_of_each_item_is_that_of_a_batch_of_one() -> None:
+    method = Brightness(None)
+    network = method.network()
+    items = [Spots(5, 0)[index] for index in range(5)]
+    batch = torch.utils.data.default_collate(items)
+    each = method.each(network, batch).detach()
+    assert each.shape == (5,)
+    assert each.mean() == pytest.approx(method.loss(network, batch)["loss"].item(), rel=1e-5)
+    assert len(set(each.tolist())) == 5
 
 
 def test_operating_points_hold_in_every_source() -> None:

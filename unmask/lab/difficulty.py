@@ -7,15 +7,21 @@ one's loss, relative to the mean of all, raised to a power and bounded.
 
 Follow whatever comes back: photos, persons, sources or makers. A maker that draws a new picture for
 every index of an epoch has no samples that could be followed, but its sources can.
+
+A recipe switches it on with `difficulty = 1.0` in `[train]`: `Followed` says what every item comes
+from, and `DifficultySampler` draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
+
+from unmask.errors import LabError
 
 
 class Difficulty:
@@ -79,14 +85,57 @@ class Difficulty:
         self.running.copy_(state["running"])
 
 
+class Followed(Dataset[dict[str, Any]]):
+    """A data set whose items say under "which" what they come from.
+
+    Attributes:
+        followed: How many different things that can be.
+        which: Of every item of the current epoch.
+
+    Raises:
+        LabError: `bad_recipe` when items change with the epoch and nobody says what stays.
+
+    Example:
+        >>> Followed([{"image": 0.5}, {"image": 0.7}])[1]
+        {'image': 0.7, 'which': 1}
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        changing, told = hasattr(dataset, "set_epoch"), hasattr(dataset, "which")
+        if changing and not told:
+            kind = type(dataset).__name__
+            raise LabError("bad_recipe", f"difficulty: {kind} does not say which items come back")
+        self.dataset = dataset
+        self.followed: int = dataset.followed if told else len(dataset)
+        self.which: Sequence[int] = range(len(dataset))
+        self._look()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on, and look again what its items come from."""
+        if hasattr(self.dataset, "set_epoch"):
+            self.dataset.set_epoch(epoch)
+            self._look()
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {**self.dataset[index], "which": self.which[index]}
+
+    def _look(self) -> None:
+        if hasattr(self.dataset, "which"):
+            self.which = [self.dataset.which(index) for index in range(len(self))]
+
+
 class DifficultySampler(Sampler[int]):
     """Draws hard samples more often, with replacement; an epoch's weights are those at its start.
 
     The other way to use the weights is to multiply losses by them; doing both counts twice.
 
     Args:
-        difficulty: Of the samples of a data set, by index.
+        difficulty: Of what the samples come from.
         generator: Equal generators and weights give equal draws.
+        samples: What is drawn from; by default each sample of a data set is followed by itself.
 
     Example:
         >>> sampler = DifficultySampler(Difficulty(5), torch.Generator().manual_seed(0))
@@ -94,13 +143,17 @@ class DifficultySampler(Sampler[int]):
         5
     """
 
-    def __init__(self, difficulty: Difficulty, generator: torch.Generator) -> None:
-        self.difficulty, self.generator = difficulty, generator
+    def __init__(
+        self, difficulty: Difficulty, generator: torch.Generator, samples: Followed | None = None
+    ) -> None:
+        self.difficulty, self.generator, self.samples = difficulty, generator, samples
 
     def __len__(self) -> int:
-        return len(self.difficulty.running)
+        return len(self.difficulty.running if self.samples is None else self.samples)
 
     def __iter__(self) -> Iterator[int]:
         weights = self.difficulty.weights()
+        if self.samples is not None:
+            weights = weights[torch.tensor(self.samples.which)]
         drawn = torch.multinomial(weights, len(self), replacement=True, generator=self.generator)
         return iter(drawn.tolist())

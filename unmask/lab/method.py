@@ -35,7 +35,9 @@ class Data:
 
     Attributes:
         train: Map-style; items are dicts of tensors and numbers, equal for equal (seed, epoch,
-            index). It may define `set_epoch(epoch)`.
+            index). It may define `set_epoch(epoch)`. For `difficulty` one that does also has to
+            define `which(index)`, what that epoch's item comes from, and `followed`, how many
+            there are: a source or a person, since its items themselves do not come back.
         val: Likewise, from sources or people that `train` does not hold.
     """
 
@@ -64,6 +66,14 @@ class Method(ABC):
     @abstractmethod
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The scalar to minimise under "loss", and scalars to log beside it."""
+
+    def each(self, network: nn.Module, batch: Batch) -> Tensor:
+        """The loss of every item, shape (n,); one after the other unless a method is cleverer."""
+        import torch
+
+        count = len(next(iter(batch.values())))
+        items = [{name: part[i : i + 1] for name, part in batch.items()} for i in range(count)]
+        return torch.stack([self.loss(network, item)["loss"] for item in items])
 
     @abstractmethod
     def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
@@ -108,6 +118,10 @@ class Train:
             another cosine begins (Loshchilov and Hutter, ICLR 2017, arXiv 1608.03983).
         ema: Decay of the running average of weights that is validated and exported; 0 for none.
         clip: Largest gradient norm; 0 for no limit.
+        sharpness: Radius of `unmask.lab.sharpness`; the paper's is 0.05, 0 is for none. It doubles
+            the time of a step.
+        difficulty: Power by which `unmask.lab.difficulty` draws what stays hard more often; 0 for
+            none. It costs another forward pass.
         precision: "fp32" or "bf16".
         validate_every: Steps between validations.
         patience: Validations without progress before it stops; 0 to never stop early.
@@ -124,6 +138,8 @@ class Train:
     restarts: tuple[int, ...] = ()
     ema: float = 0.999
     clip: float = 1.0
+    sharpness: float = 0.0
+    difficulty: float = 0.0
     precision: str = "fp32"
     validate_every: int = 250
     patience: int = 0

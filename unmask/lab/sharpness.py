@@ -3,18 +3,16 @@
 Foret et al., "Sharpness-Aware Minimization for Efficiently Improving Generalization", ICLR 2021,
 arXiv 2010.01412. Every step first climbs to the worst weights within a small radius and takes the
 gradient there, so that narrow minima repel and wide ones remain. It costs a second forward and
-backward pass.
+backward pass. A recipe switches it on with `sharpness = 0.05` in `[train]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class SharpnessAware:
@@ -61,8 +59,9 @@ class SharpnessAware:
 def uphill(network: nn.Module, radius: float) -> Iterator[None]:
     """Move the weights along their gradients by `radius`, and back at the end.
 
-    The gradients are cleared on the way, and those made inside stay for the optimiser. Batch norms
-    use the batch but do not remember it: their running values belong to the weights outside.
+    The gradients are cleared on the way, and those made inside stay for the optimiser. Whatever a
+    network keeps beside its weights, such as a batch norm's running values or a slow copy of an
+    encoder, is as before at the end: it belongs to the weights outside.
 
     Example:
         >>> weight = nn.ParameterList([nn.Parameter(torch.tensor([1.0]))])
@@ -92,14 +91,12 @@ def uphill(network: nn.Module, radius: float) -> Iterator[None]:
 
 @contextmanager
 def _forgetful(network: nn.Module) -> Iterator[None]:
-    """Batch norms keep their running values, whatever passes through them."""
-    norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
-    kept: list[dict[str, Any]] = [
-        {name: buffer.clone() for name, buffer in norm.named_buffers()} for norm in norms
-    ]
+    """Buffers, and parameters that are not learnt, keep their values whatever passes through."""
+    fixed = (p for p in network.parameters() if not p.requires_grad)
+    kept = [(value, value.detach().clone()) for value in (*network.buffers(), *fixed)]
     try:
         yield
     finally:
-        for norm, values in zip(norms, kept, strict=True):
-            for name, value in values.items():
-                norm.get_buffer(name).copy_(value)
+        with torch.no_grad():
+            for value, before in kept:
+                value.copy_(before)

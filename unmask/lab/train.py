@@ -26,12 +26,14 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
-from torch import nn
-from torch.utils.data import DataLoader, RandomSampler
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, RandomSampler, Sampler
 
 from unmask.errors import LabError
+from unmask.lab.difficulty import Difficulty, DifficultySampler, Followed
 from unmask.lab.distil import taught
 from unmask.lab.method import Batch, Data, Method, Recipe, Train, build, read_recipe, read_run
+from unmask.lab.sharpness import uphill
 from unmask.memory import keep_freed
 
 
@@ -61,8 +63,7 @@ def train(
     _claim(out, recipe)
     data = method.data(data_root, cache or Path(".cache"), recipe.seed)
     run = _Run(recipe.train, method, data, out, recipe.seed)
-    sampler = RandomSampler(data.train, generator=torch.Generator().manual_seed(recipe.seed))  # type: ignore[arg-type]
-    loader = _loader(data.train, recipe.train, sampler=sampler, drop_last=True)
+    loader = run.loader(data.train)
     held_out = _loader(data.val, recipe.train)
     with closing(run.log):
         return run.go(loader, held_out)
@@ -128,8 +129,21 @@ class _Run:
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.step, self.best, self.stale = 0, -math.inf, 0
         self.measures: dict[str, float] = {}
+        self.difficulty: Difficulty | None = None
+        if settings.difficulty:
+            self.samples = Followed(data.train)
+            self.difficulty = Difficulty(self.samples.followed, strength=settings.difficulty)
         self.log = _Log(out)
         self._resume()
+
+    def loader(self, dataset: Any) -> DataLoader[Any]:
+        """Training batches, in an order that the seed and, if wanted, the difficulty decide."""
+        generator = torch.Generator().manual_seed(self.seed)
+        sampler: Sampler[int] = RandomSampler(dataset, generator=generator)
+        if self.difficulty is not None:
+            dataset = self.samples
+            sampler = DifficultySampler(self.difficulty, generator, dataset)
+        return _loader(dataset, self.settings, sampler=sampler, drop_last=True)
 
     def go(self, loader: DataLoader[Any], held_out: DataLoader[Any]) -> dict[str, float]:
         progress = Progress(
@@ -167,9 +181,10 @@ class _Run:
     def _learn(self, batch: Batch) -> None:
         started = time.perf_counter()
         self.network.train()
-        with self.accelerator.autocast():
-            parts = self.method.loss(self.network, batch)
-        self.accelerator.backward(parts["loss"])
+        parts = self._slope(batch)
+        if self.settings.sharpness:
+            with uphill(self.network, self.settings.sharpness):
+                self._slope(batch)
         if self.settings.clip:
             self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimiser.step()
@@ -177,11 +192,29 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
         self._follow()
+        self._weigh(batch)
         if self.step % 20 == 0 or self.step == 1:
             values = {name: float(value.detach()) for name, value in parts.items()}
             seconds = time.perf_counter() - started
             rate = self.optimiser.param_groups[0]["lr"]
             self.log.write("train", self.step, values | {"seconds": seconds, "lr": rate})
+
+    def _slope(self, batch: Batch) -> dict[str, Tensor]:
+        """Add the gradients of one batch at the current weights."""
+        with self.accelerator.autocast():
+            parts = self.method.loss(self.network, batch)
+        self.accelerator.backward(parts["loss"])
+        return parts
+
+    @torch.no_grad()
+    def _weigh(self, batch: Batch) -> None:
+        """Learn how hard the batch still is, as a network sees it that is not training."""
+        if self.difficulty is None:
+            return
+        self.network.eval()
+        with self.accelerator.autocast():
+            losses = self.method.each(self.network, batch)
+        self.difficulty.follow(batch["which"], losses)
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -218,6 +251,8 @@ class _Run:
             "progress": [self.step, self.best, self.stale],
             "measures": self.measures,
         }
+        if self.difficulty is not None:
+            state["difficulty"] = self.difficulty.state_dict()
         temporary = self.out / "last.part"
         torch.save(state, temporary)
         os.replace(temporary, self.out / "last.pt")
@@ -233,6 +268,8 @@ class _Run:
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.best, self.stale = state["progress"]
         self.measures = state["measures"]
+        if self.difficulty is not None:
+            self.difficulty.load_state_dict(state["difficulty"])
 
 
 class _Log:
