@@ -257,10 +257,14 @@ def _matrix(part: Any, names: Sequence[str], recipes: bool = False) -> str:
 def _cell(part: Any, name: str, row: Any) -> str:
     if row is None:
         return "missing"
+    auc = row["figures"]["auc"]
+    if auc["value"] is None:
+        return "not judged"
     marks = "†" if row["seen"] else ""
     marks += "§" if row["served"] == "all" else ""
     marks += "‡" if part["kinds"][name] == "shipped" and _taught(part, row["case"]) else ""
-    return figure(row["figures"]["auc"]) + (f" {marks}" if marks else "")
+    n = f", n = {row['manipulated'] + row['genuine']}" if row["unusable"] else ""
+    return figure(auc) + n + (f" {marks}" if marks else "")
 
 
 def _verdict(lead: Any) -> str:
