@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -165,3 +168,50 @@ def test_without_history_nothing_that_is_weighed_is_missing(tmp_path: Path) -> N
     assert (bare.verdict, bare.reasons) == (full.verdict, full.reasons)
     told, left = ({fact.name for fact in f.media.facts} for f in (full, bare) if f.media)
     assert told - left == {"jpeg.double_compression"}
+
+
+BOUNDS = {"manipulated": [{"error": 0.1, "probability": 0.3}]}
+
+
+def test_a_promise_turns_what_it_cannot_tell_into_an_open_answer(tiny_bundle: Any) -> None:
+    crop = {"mean": [0.0, 0.0, 0.0], "std": [0.01, 0.01, 0.01]}
+    sure = {"genuine": [{"error": 0.1, "probability": 0.8}]} | BOUNDS
+    never = {"genuine": [{"error": 0.1, "probability": 1.0}]} | BOUNDS
+    found = {}
+    for name, stated in (("sure", sure), ("never", never)):
+        bundle = tiny_bundle(name, crop=crop, conformal=stated)
+        asked = {"detectors": [str(bundle.folder)]}
+        report = check(SAMPLES / "portrait.jpg", promise=0.1, **asked)
+        assert report.run.operating_point == "fpr=0.05 promise=0.1"
+        assert check(SAMPLES / "portrait.jpg", **asked).run.operating_point == "fpr=0.05"
+        found[name] = report.findings[0]
+    assert found["sure"].verdict == "likely_manipulated"
+    assert (found["never"].verdict, found["never"].reasons) == ("inconclusive", ("undecided",))
+
+
+def test_the_quality_reaches_the_calibration_and_the_domain(tiny_bundle: Any) -> None:
+    flat = {"slope": 1.0, "intercept": 0.0, "middle": 9.0, "steepness": 50.0}
+    crop = {"mean": [0.0, 0.0, 0.0], "std": [0.01, 0.01, 0.01]}
+    spread = {"features": ["noise"], "mean": [50.0], "precision": [[1.0]], "threshold": 1.0}
+    bundle = tiny_bundle(
+        crop=crop,
+        calibration={"kind": "quality", "parameters": flat},
+        domain=spread | {"factor": 1.5},
+    )
+    finding = check(SAMPLES / "portrait.jpg", detectors=[str(bundle.folder)]).findings[0]
+    (score,) = finding.faces[0].scores
+    assert score.raw > 5
+    assert score.probability == pytest.approx(0.5)  # so blind that the logit says nothing
+    assert finding.reasons == ("unfamiliar",)
+
+
+def test_a_plain_check_does_not_pay_for_what_no_card_states(tiny_bundle: Any) -> None:
+    asked = str(SAMPLES / "portrait.jpg"), [str(tiny_bundle().folder)]
+    code = (
+        "import sys, unmask; "
+        f"unmask.check({asked[0]!r}, detectors={asked[1]!r}); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "unmask.judge.weigh" in loaded
+    assert not {"unmask.judge.conformal", "unmask.judge.domain"} & set(loaded)

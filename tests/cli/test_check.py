@@ -97,6 +97,7 @@ def test_wrong_report_name_is_told_before_any_work(unmask_cli: Any, tmp_path: Pa
         (["--detectors", "nobody"], "unknown_detector"),
         (["--finder", "nobody"], "unknown_detector"),
         (["--at", "often"], "bad_option"),
+        (["--promise", "0.1"], "bad_option"),
         (["--frames", "few"], "bad_option"),
         (["--frames", "0"], "bad_option"),
         (["--fps", "0"], "bad_option"),
@@ -128,7 +129,7 @@ def test_options_reach_the_examiner(unmask_cli: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("unmask.pipeline.Examiner", examiner)
     unmask_cli("check", "a", "--detectors", "a,b", "--at", "fpr=0.01", "--fps", "2", "--threads", 3)
     unmask_cli("check", "a", "--max-bytes", 10, "--max-pixels", 20, "--max-seconds", 30)
-    unmask_cli("check", "a", "--frames", "all", "--finder", "yunet")
+    unmask_cli("check", "a", "--frames", "all", "--finder", "yunet", "--promise", "0.1")
     assert seen[0]["detectors"] == ["a", "b"]
     assert seen[0]["at"] == "fpr=0.01"
     assert seen[0]["sampling"] == Sampling(fps=2)
@@ -137,6 +138,7 @@ def test_options_reach_the_examiner(unmask_cli: Any, monkeypatch: pytest.MonkeyP
     assert seen[1]["sampling"] == Sampling()
     assert seen[2]["sampling"] == Sampling(frames=None)
     assert seen[2]["finder"] == "yunet"
+    assert [options["promise"] for options in seen] == [None, None, 0.1]
 
 
 def test_paths_from_stdin(unmask_cli: Any, calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:

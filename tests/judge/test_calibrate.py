@@ -233,6 +233,79 @@ def test_parameters_that_make_no_sense(kind: str, parameters: dict) -> None:
     assert caught.value.code == "bundle_invalid"
 
 
+def by_quality(**changes: float) -> Calibration:
+    told = {"slope": 2.0, "intercept": -1.0, "middle": 0.4, "steepness": 8.0} | changes
+    return Calibration("quality", told)
+
+
+def test_quality_scales_the_logit_not_the_intercept() -> None:
+    found = by_quality()
+    assert found.probability(3.0, 0.4) == pytest.approx(sigmoid(0.5 * 6 - 1))
+    assert found.probability(3.0, 1.0) == pytest.approx(sigmoid(sigmoid(4.8) * 6 - 1))
+    many = found.probabilities([3.0, 3.0, -3.0], [0.4, 1.0, 0.4])
+    assert many == pytest.approx([found.probability(*one) for one in [(3, 0.4), (3, 1), (-3, 0.4)]])
+    low, high = by_quality(covariance=[[0.04, 0.0], [0.0, 0.01]]).interval(3.0, 0.4)
+    assert logit(high) - 2 == pytest.approx(Z95 * np.sqrt(0.04 * 1.5**2 + 0.01))
+    assert 2 - logit(low) == pytest.approx(Z95 * np.sqrt(0.04 * 1.5**2 + 0.01))
+
+
+def test_quality_that_does_not_matter_leaves_platt() -> None:
+    assert by_quality(steepness=0.0).probability(3.0, 0.1) == pytest.approx(sigmoid(0.5 * 6 - 1))
+    raw, labels = sample()
+    quality = np.random.default_rng(1).uniform(0, 1, len(raw))
+    found = fit("quality", raw, labels, quality=quality)
+    platt = fit("platt", raw, labels)
+    gaps = found.probabilities(raw, quality) - platt.probabilities(raw)
+    assert np.abs(gaps).max() < 0.05
+
+
+def test_the_fit_finds_where_quality_begins_to_matter() -> None:
+    rng = np.random.default_rng(0)
+    raw, quality = rng.normal(0, 3, 8000), rng.uniform(0, 1, 8000)
+    truth = by_quality(slope=1.0, intercept=-0.4, middle=0.6, steepness=16.0)
+    labels = (rng.random(8000) < truth.probabilities(raw, quality)).astype(float)
+    found = fit("quality", raw, labels, fitted_on="made up", quality=quality)
+    assert found.parameters["middle"] == pytest.approx(0.6, abs=0.1)
+    assert found.parameters["slope"] == pytest.approx(1.0, rel=0.15)
+    gaps = found.probabilities(raw, quality) - truth.probabilities(raw, quality)
+    assert np.abs(gaps).mean() < 0.01
+    assert (found.kind, found.fitted_on, found.n) == ("quality", "made up", 8000)
+
+
+def test_a_fit_by_quality_passes_the_published_schema(tiny_card) -> None:
+    from unmask.judge.card import Card
+
+    raw, labels = sample(200)
+    found = fit("quality", raw, labels, quality=np.linspace(0, 1, 200))
+    document = {"kind": "quality", "parameters": dict(found.parameters), "n": found.n}
+    assert Card.of(tiny_card(b"x", calibration=document)).calibration == found
+
+
+def test_without_a_quality_nothing_is_guessed() -> None:
+    for wrong in (None, [0.5], [0.5, np.nan, 0.5]):
+        with pytest.raises(ConfigError) as caught:
+            fit("quality", [-1, 0, 1], [0, 1, 1], quality=wrong)
+        assert caught.value.code == "bad_option"
+    for ask in (by_quality().probability, by_quality().interval):
+        with pytest.raises(ConfigError, match="needs the quality"):
+            ask(0.5)
+
+
+@pytest.mark.parametrize("missing", ["slope", "intercept", "middle", "steepness"])
+def test_each_parameter_by_quality_is_needed(missing: str) -> None:
+    told = {key: value for key, value in by_quality().parameters.items() if key != missing}
+    for wrong in (told, told | {missing: float("inf")}):
+        with pytest.raises(BundleError):
+            Calibration("quality", wrong)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_other_kinds_do_not_look_at_the_quality(kind: str) -> None:
+    found = fit(kind, *sample(200))
+    assert found.probability(0.7, 0.1) == found.probability(0.7)
+    assert found.interval(0.7, 0.1) == found.interval(0.7)
+
+
 @pytest.mark.parametrize("seed", [52, 78, 95])
 def test_heavy_tails_and_wild_weights_still_end_at_the_best_fit(seed: int) -> None:
     """Plain Newton steps overshoot on such data; no neighbour may be better than the end."""

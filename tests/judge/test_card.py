@@ -129,3 +129,40 @@ def test_contradictions_beyond_the_schema(tiny_card, change: dict, word: str) ->
     error = refusal(tiny_card(b"x", **change))
     assert error.code == "bundle_invalid"
     assert word in error.message
+
+
+BOUNDS = [{"error": 0.1, "probability": 0.5}]
+RISING = [*BOUNDS, {"error": 0.2, "probability": 0.6}]
+SPREAD = {"features": ["pose"], "mean": [0], "precision": [[1]], "threshold": 9, "factor": 2}
+
+
+def test_optional_sections_come_back_as_they_were(tiny_card) -> None:
+    sections = {"conformal": {"genuine": BOUNDS, "manipulated": BOUNDS}, "domain": SPREAD}
+    card = Card.of(tiny_card(b"x", **sections))
+    assert Card.of(card.document()) == card
+    bare = Card.of(tiny_card(b"x"))
+    assert bare.conformal is bare.domain is None
+    assert not {"conformal", "domain"} & set(bare.document())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conformal": {"genuine": BOUNDS}},
+        {"conformal": {"genuine": BOUNDS, "manipulated": []}},
+        {"conformal": {"genuine": BOUNDS, "manipulated": [{"error": 0, "probability": 0.5}]}},
+        {"conformal": {"genuine": BOUNDS, "manipulated": [{"error": 0.1, "probability": 2}]}},
+        {"conformal": {"genuine": BOUNDS, "manipulated": BOUNDS, "why": "so"}},
+        {"conformal": {"genuine": RISING, "manipulated": BOUNDS}},
+        {"domain": {}},
+        {"domain": SPREAD | {"features": ["beauty"]}},
+        {"domain": SPREAD | {"features": ["pose"] * 33}},
+        {"domain": SPREAD | {"mean": [0, 0]}},
+        {"domain": SPREAD | {"precision": [[-1]]}},
+        {"domain": SPREAD | {"factor": 0.5}},
+        {"domain": SPREAD | {"threshold": 0}},
+        {"calibration": {"kind": "quality", "parameters": {"slope": 1, "intercept": 0}}},
+    ],
+)
+def test_optional_sections_that_break_a_rule(tiny_card, change: dict) -> None:
+    assert refusal(tiny_card(b"x", **change)).code == "bundle_invalid"

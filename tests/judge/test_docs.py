@@ -1,5 +1,6 @@
 """What docs/bundles.md says must hold, and its code must run."""
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
@@ -10,6 +11,8 @@ import pytest
 from unmask.errors import BundleError
 from unmask.judge.calibrate import fit
 from unmask.judge.card import CropKind, schema
+from unmask.judge.conformal import Conformal
+from unmask.judge.domain import FEATURES
 from unmask.judge.runtime import Detector
 from unmask.types import Crop
 
@@ -38,12 +41,23 @@ def test_every_key_crop_kind_calibration_and_code_is_explained() -> None:
     words = set(re.findall(r"`([a-z_/0-9.]+)`", PAGE))
     assert set(schema().root["properties"]) <= words
     assert set(schema().root["properties"]["crop"]["properties"]) - {"colour"} <= words
+    for section in ("conformal", "domain"):
+        keys = set(schema().root["properties"][section]["properties"])
+        assert keys - {"fitted_on", "n"} <= words | set(re.findall(r'"(\w+)"', PAGE))
+    assert set(FEATURES) <= words
     assert set(get_args(CropKind)) <= words
     assert words >= BundleError.CODES
 
 
-@pytest.mark.parametrize("kind", ["temperature", "platt", "beta", "isotonic"])
+@pytest.mark.parametrize("kind", ["temperature", "platt", "beta", "quality", "isotonic"])
 def test_the_parameters_of_each_calibration_are_named(kind: str) -> None:
     (row,) = re.findall(rf"^\| `{kind}` \|(.*?)\|", PAGE, re.MULTILINE)
-    found = fit(kind, [-1, 0, 1, 2, -2, 0], [0, 1, 1, 1, 0, 0]).parameters
+    found = fit(kind, [-1, 0, 1, 2, -2, 0], [0, 1, 1, 1, 0, 0], quality=[1] * 6).parameters
     assert set(re.findall(r"`(\w+)`", row)) == set(found) - {"covariance"}
+
+
+def test_the_promise_in_the_page_is_one() -> None:
+    (text,) = re.findall(r'```json\n"conformal": (.*?)```', PAGE, re.DOTALL)
+    stated = Conformal.of(json.loads(text))
+    assert stated.at(0.05).genuine == 0.81
+    assert stated.at(0.1).manipulated == 0.35

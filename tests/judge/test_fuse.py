@@ -100,6 +100,26 @@ def test_a_fit_holds_for_exactly_its_models(tiny_card, tmp_path: Path) -> None:
     assert (found.weights, found.strongest) == ({"a": 1.5, "b": 0.25}, 0.75)
     assert found.intercept == 0.5
     assert found.operating_points[0].threshold == 0.7
+    assert found.conformal is None
     assert fitted_for(cards[:1], path) is NAIVE
     retrained = [cards[0], Card.of(tiny_card(b"other", name="b"))]
     assert fitted_for(retrained, path) is NAIVE
+
+
+def test_a_fit_may_promise_an_error(tiny_card, tmp_path: Path) -> None:
+    card = Card.of(tiny_card(b"a", name="a"))
+    bounds = {"genuine": [{"error": 0.1, "probability": 0.7}]}
+    bounds |= {"manipulated": [{"error": 0.1, "probability": 0.2}]}
+    stored = {
+        "models": {"a": card.model.sha256},
+        "weights": {"a": 1.0},
+        "strongest": 0.0,
+        "intercept": 0.0,
+        "operating_points": [],
+        "conformal": bounds,
+    }
+    path = tmp_path / "fusion.json"
+    path.write_text(json.dumps(stored))
+    found = fitted_for([card], path)
+    assert found.conformal is not None
+    assert found.conformal.labels(0.5, 0.1) == ("genuine", "manipulated")

@@ -115,6 +115,18 @@ def test_a_score_is_calibrated(tiny_bundle) -> None:
     assert bright.heat is None
 
 
+def test_a_calibration_by_quality_gets_each_faces_own(tiny_bundle) -> None:
+    told = {"slope": 2.0, "intercept": 0.0, "middle": 0.5, "steepness": 10.0}
+    detector = Detector(tiny_bundle(calibration={"kind": "quality", "parameters": told}))
+    blurred, none, sharp = detector.score([crops([255]), [], crops([255])], [0.5, 0.7, 1.0])
+    assert none is None
+    assert blurred.raw == sharp.raw == pytest.approx(2, abs=1e-5)
+    assert blurred.probability == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-5)
+    assert sharp.probability == pytest.approx(1 / (1 + np.exp(-4 / (1 + np.exp(-5)))), abs=1e-5)
+    with pytest.raises(ConfigError, match="needs the quality"):
+        detector.score([crops([255])])
+
+
 def test_windows_are_averaged_in_logits_and_faces_keep_their_order(tiny_bundle) -> None:
     detector = Detector(tiny_bundle(crop={"kind": "native", "windows": 3}))
     found = detector.score([crops([0, 255, 255]), [], crops([0])])

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from unmask.judge.abstain import REASONS
+from unmask.judge.card import Card
+from unmask.judge.conformal import Bounds, Promise
 from unmask.judge.fuse import Fusion
 from unmask.judge.odds import logit, sigmoid
 from unmask.judge.weigh import PREVIEW_SIDE, Judged, Opinion, Weigher, weighed
+from unmask.judge.weigh import opinion as voiced
 from unmask.types import Crop, Face, Fact, Finding, Frame, Media, Quality, Score
 
 THRESHOLD = 0.7
@@ -295,3 +298,92 @@ def test_memory_does_not_grow_with_length() -> None:
         return most
 
     assert peak(90) - peak(30) < 2e6
+
+
+def promised(*judged: Judged, bounds: Bounds, threshold: float = THRESHOLD, **alone: Bounds):
+    """The finding about a photo under a promise for detector a, and others by name."""
+    known = {frozenset("a"): bounds} | {frozenset(name): b for name, b in alone.items()}
+    weigher = Weigher(media(), threshold, promise=Promise(0.1, known))
+    weigher.add(Frame(PIXELS), judged)
+    return weigher.finish()
+
+
+@pytest.mark.parametrize(
+    ("p", "bounds", "verdict"),
+    [
+        (0.9, Bounds(0.8, 0.3), "likely_manipulated"),
+        (0.1, Bounds(0.8, 0.3), "no_evidence"),
+        (0.75, Bounds(0.8, 0.3), "inconclusive"),  # both are left
+        (0.4, Bounds(0.8, 0.3), "inconclusive"),
+        (0.5, Bounds(0.2, 0.9), "inconclusive"),  # neither is
+        (0.75, Bounds(0.8, 0.77), "inconclusive"),  # the other one is
+    ],
+)
+def test_an_answer_must_keep_the_promise(p: float, bounds: Bounds, verdict: str) -> None:
+    found = promised(Judged(face(), (opinion(p),)), bounds=bounds)
+    assert found.verdict == verdict
+    assert found.probability == pytest.approx(p)
+    assert found.reasons == (("undecided",) if verdict == "inconclusive" else ())
+    assert found.notes == tuple(REASONS[code] for code in found.reasons)
+
+
+def test_what_was_open_anyway_is_not_blamed_on_the_promise() -> None:
+    found = promised(Judged(face(sharpness=0.2), (opinion(0.5),)), bounds=Bounds(0.8, 0.3))
+    assert (found.verdict, found.reasons) == ("inconclusive", ("too_blurred",))
+    assert promised(bounds=Bounds(0.8, 0.3)).reasons == ("no_face",)
+
+
+def test_one_face_in_doubt_keeps_a_photo_from_being_cleared() -> None:
+    first, second = Judged(face(60), (opinion(0.1),)), Judged(face(30), (opinion(0.4),))
+    found = promised(first, second, bounds=Bounds(0.8, 0.3))
+    assert (found.verdict, found.reasons) == ("inconclusive", ("undecided",))
+
+
+def test_one_certain_face_convicts_beside_one_in_doubt() -> None:
+    first, second = Judged(face(60), (opinion(0.4),)), Judged(face(30), (opinion(0.9),))
+    assert promised(first, second, bounds=Bounds(0.8, 0.3)).verdict == "likely_manipulated"
+
+
+def test_a_face_judged_by_one_of_two_is_held_to_that_ones_promise() -> None:
+    judged = Judged(face(), (opinion(None), opinion(0.9, name="b")))
+    known = promised(judged, bounds=Bounds(0.8, 0.3), b=Bounds(0.85, 0.2))
+    assert (known.verdict, known.reasons) == ("likely_manipulated", ("partly_judged",))
+    unknown = promised(judged, bounds=Bounds(0.8, 0.3))
+    assert (unknown.verdict, unknown.reasons) == ("inconclusive", ("partly_judged", "undecided"))
+
+
+def test_a_video_keeps_the_most_cautious_of_its_promises() -> None:
+    both = {frozenset("a"): Bounds(0.8, 0.3), frozenset("b"): Bounds(0.97, 0.3)}
+    for names, verdict in (("aaaa", "likely_manipulated"), ("aaab", "inconclusive")):
+        weigher = Weigher(media("video", duration=1.0), THRESHOLD, promise=Promise(0.1, both))
+        for i, name in enumerate(names):
+            judged = Judged(face(), (opinion(0.95, name=name),))
+            weigher.add(Frame(PIXELS, i, i / 4), [judged])
+        assert weigher.finish().verdict == verdict
+
+
+FAMILIAR = {"features": ["pose"], "mean": [1.0], "precision": [[100]], "threshold": 1, "factor": 8}
+
+
+def test_an_unfamiliar_face_widens_the_doubt(tiny_card) -> None:
+    card = Card.of(tiny_card(b"x", domain=FAMILIAR))
+    plain = opinion(0.4)
+
+    def heard(**parts: float) -> Finding:
+        seen = face(**parts)
+        return photo(Judged(seen, (voiced(card, seen, plain.crops, plain.score),)))
+
+    usual, odd = heard(), heard(pose=0.8)
+    assert (usual.verdict, usual.reasons) == ("no_evidence", ())
+    assert usual.interval == pytest.approx(plain.score.interval)
+    assert (odd.verdict, odd.reasons) == ("inconclusive", ("unfamiliar",))
+    assert odd.probability == pytest.approx(usual.probability)
+    assert logit(odd.interval[1]) - logit(0.4) == pytest.approx(8 * 0.2)
+    assert REASONS["unfamiliar"] in odd.faces[0].reasons
+
+
+def test_where_nothing_is_stated_nothing_is_doubted(tiny_card) -> None:
+    plain, bare = opinion(0.4), Card.of(tiny_card(b"x"))
+    assert voiced(bare, face(pose=0.8), plain.crops, plain.score) == plain
+    stated = Card.of(tiny_card(b"x", domain=FAMILIAR))
+    assert voiced(stated, face(pose=0.8), (), None) == opinion(None)
