@@ -58,7 +58,7 @@ class Fusion:
     strongest: float = 0.0
     intercept: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()
-    conformal: Conformal | None = None
+    conformal: Conformal | None = field(default=None, repr=False)  # it changes no score
 
     def covers(self, names: Sequence[str]) -> bool:
         """Whether it was fitted for exactly these detectors."""

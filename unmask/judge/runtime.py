@@ -158,7 +158,7 @@ class Detector:
         if not np.isfinite(found["logit"]).all():
             raise _unsupported(self.model.bundle, "its logit is not a finite number")
         ends = np.cumsum([len(face) for face in faces])
-        grades = quality or [None] * len(faces)
+        grades = [None] * len(faces) if quality is None else quality
         return [
             self._score({role: v[end - len(face) : end] for role, v in found.items()}, grade)
             for face, end, grade in zip(faces, ends, grades, strict=True)
