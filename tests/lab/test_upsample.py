@@ -7,6 +7,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from unmask.errors import LabError
 from unmask.lab.forge import upsample
 
 
@@ -114,3 +115,28 @@ def test_trace_and_plain_differ_in_enlarging_only() -> None:
         other = upsample.plain(photo, np.random.default_rng(seed + 100))
         assert _psnr(traced, plain) > 18
         assert not np.array_equal(plain, other)
+
+
+def test_further_stages_are_drawn_only_when_they_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the trainings of earlier recipes would no longer be repeatable."""
+    assert sorted(upsample.STAGES) == ["bilinear", "nearest", "shuffle", "transposed", "zeros"]
+    assert not set(upsample.STAGES) & set(upsample.FURTHER)
+    asked = []
+    for name, stage in upsample.FURTHER.items():
+        monkeypatch.setitem(
+            upsample.FURTHER, name, lambda *given, s=stage, n=name: asked.append(n) or s(*given)
+        )
+    for seed in range(20):
+        upsample.trace(_photo(), np.random.default_rng(seed))
+    assert asked == []
+    for seed in range(20):
+        upsample.trace(_photo(), np.random.default_rng(seed), ["replicas", "autoencoder", "zeros"])
+    assert set(asked) == {"replicas", "autoencoder"}
+
+
+@pytest.mark.parametrize("names", [["nearest", "nothing"], []])
+def test_unknown_stages_are_refused(names: list[str]) -> None:
+    with pytest.raises(LabError, match="bad_recipe"):
+        upsample.trace(_photo(), np.random.default_rng(0), names)

@@ -6,6 +6,9 @@ the difference repeats with the grid. `trace` sends a real crop through such a l
 weights, so that a detector meets many more generators than anybody could collect. `plain` sends
 it through an ordinary resampler with the same loss of detail: that is what happens to genuine
 photos, and beside it blur alone tells nothing.
+
+`unmask.lab.forge.decoders` has the same trace from autoencoders and as bare copies of the spectrum;
+both are drawn only when they are named.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unmask.errors import LabError
+from unmask.lab.forge.decoders import autoencoder, replicas
 from unmask.types import Pixels
 
 Stage = Callable[[Tensor, float, np.random.Generator], Tensor]
@@ -29,6 +34,9 @@ Plane3 = npt.NDArray[np.float32]
 Cut = tuple[slice, ...]
 
 STAGES: Final[dict[str, Stage]] = {}
+"""Resamplers with random weights: what is drawn from unless a recipe names others."""
+FURTHER: Final[dict[str, Stage]] = {"autoencoder": autoencoder, "replicas": replicas}
+"""Drawn only when they are named, so that the draws of earlier trainings stay as they were."""
 _UP = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 _DOWN = (cv2.INTER_AREA, cv2.INTER_CUBIC, cv2.INTER_LINEAR)
 
@@ -42,10 +50,13 @@ def trace(pixels: Pixels, rng: np.random.Generator, only: Collection[str] | None
     Args:
         pixels: Shape (height, width, 3); both sides at least 16.
         rng: Decides everything; the same state gives the same pixels.
-        only: Names of `STAGES` to draw from; all of them when `None`.
+        only: Names of `STAGES` and `FURTHER` to draw from; all of `STAGES` when `None`.
 
     Returns:
         Pixels of the same shape.
+
+    Raises:
+        LabError: `bad_recipe` when a name is unknown.
 
     Example:
         >>> crop = np.full((32, 32, 3), 128, np.uint8)
@@ -54,10 +65,27 @@ def trace(pixels: Pixels, rng: np.random.Generator, only: Collection[str] | None
     """
     factor, padded, small, cut = _shrink(pixels, rng)
     detail = rng.uniform(0, 0.9) * _detail(padded, small)
-    names = sorted(STAGES if only is None else only)
-    stage = STAGES[names[rng.integers(len(names))]]
+    stages = choice(STAGES if only is None else only)
+    stage = stages[rng.integers(len(stages))]
     grown = _grow(small, factor, stage, 0.02 * 12.5 ** rng.random(), rng)
     return _finish(padded, grown + detail * _grid(padded.shape, factor, rng), cut)
+
+
+def choice(names: Collection[str]) -> list[Stage]:
+    """The stages of these names, sorted by name.
+
+    Raises:
+        LabError: `bad_recipe` when a name is unknown.
+
+    Example:
+        >>> [stage.__name__ for stage in choice({"replicas", "autoencoder"})]
+        ['autoencoder', 'replicas']
+    """
+    known = STAGES | FURTHER
+    unknown = sorted(set(names) - set(known))
+    if unknown or not names:
+        raise LabError("bad_recipe", f"up-sampling stages {unknown} are not in {sorted(known)}")
+    return [known[name] for name in sorted(names)]
 
 
 def plain(pixels: Pixels, rng: np.random.Generator) -> Pixels:
