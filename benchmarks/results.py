@@ -8,8 +8,9 @@ are not asked for by `--only` stay. Scores are kept in the folder OUT, so a stop
 
 WEIGHTS holds a folder for each published detector of `unmask.bench.peers`, with files of weights.
 RUNS/VARIANT/TEST_SET are bundles that were trained without the sources of a test set; a bundle
-RUNS/VARIANT/all serves test sets whose sources are in no training. RUNS/final, or another variant
-by `--reference`, is what all others are compared with; without it the embedded detectors, fused.
+RUNS/VARIANT/all serves test sets whose sources are in no training; a folder of bundles in place of
+one is fused. RUNS/final, or another variant by `--reference`, is what all others are compared with;
+without it the embedded detectors, fused.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from unmask.bench import alarms, cases, peers, perturb
 from unmask.bench.adapters import judge
 from unmask.bench.panel import Panel
 from unmask.bench.protocol import read, steps
-from unmask.bench.run import CASE, EVERY, Options, run
+from unmask.bench.run import CASE, Options, run
 from unmask.bench.store import Store
 from unmask.cli._progress import followed
 from unmask.errors import BundleError
@@ -224,14 +225,21 @@ def _shipped() -> list[str]:
 
 def _variants(runs: Path | None) -> dict[str, str]:
     """What leads to the bundles of each variant, by its name."""
-    found = sorted(p.parent.parent.name for p in runs.glob("*/*/card.json")) if runs else []
-    return {name: str(runs / name / CASE) for name in dict.fromkeys(found)} if runs else {}
+    if not runs:
+        return {}
+    names = sorted(path.name for path in runs.iterdir() if _cards(path))
+    return {name: str(runs / name / CASE) for name in names}
 
 
 def _recipe(variant: Path) -> str:
-    """Of its bundle with all sources, or of the first one in alphabetical order."""
-    cards = sorted(variant.glob("*/card.json"), key=lambda p: (p.parent.name != EVERY, p))
-    return str(json.loads(cards[0].read_text("utf-8"))["recipe"])
+    """Of all its bundles; several where they are fused."""
+    recipes = {str(json.loads(card.read_text("utf-8"))["recipe"]) for card in _cards(variant)}
+    return ", ".join(sorted(recipes))
+
+
+def _cards(variant: Path) -> list[Path]:
+    """Of the bundle of each test set, or of the bundles that are fused for it."""
+    return sorted([*variant.glob("*/card.json"), *variant.glob("*/*/card.json")])
 
 
 def _peers(weights: Path | None) -> Iterable[tuple[str, str]]:

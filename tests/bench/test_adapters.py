@@ -53,6 +53,29 @@ def test_an_onnx_file_with_a_card_beside_it(tiny_bundle: Any, tmp_path: Path, ca
     assert judge.score(_grey(255), FACE) == pytest.approx(2)
 
 
+def test_a_folder_of_bundles_is_fused_by_its_own_weights(tiny_bundle: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "pair"
+    bundles = [tiny_bundle(name, scale=s) for name, s in (("one", 4.0), ("two", -1.0))]
+    folder.mkdir()
+    for bundle in bundles:
+        bundle.folder.rename(folder / bundle.card.name)
+    judge = adapters.judge(str(folder))
+    assert judge.name == "one+two"
+    plain = judge.score(_grey(200), FACE)
+    fit = {
+        "models": {bundle.card.name: bundle.card.model.sha256 for bundle in bundles},
+        "weights": dict.fromkeys(("one", "two"), 2.0),
+        "strongest": 0.0,
+        "intercept": 0.0,
+        "operating_points": [{"fpr": 0.05, "threshold": 0.8}],
+    }
+    (folder / "fusion.json").write_text(json.dumps(fit))
+    fitted = adapters.judge(str(folder))
+    assert fitted.alarm == 0.8
+    assert fitted.sha256 != judge.sha256
+    assert fitted.score(_grey(200), FACE) == pytest.approx(2 * (plain or 0), rel=1e-3)
+
+
 def test_bundles_fused_as_the_runtime_does(tiny_bundle: Any) -> None:
     small = {"min_face": 500}
     one, two, shy = (

@@ -61,3 +61,12 @@ def test_a_picture_that_was_no_jpeg_has_no_tables(tmp_path: Path) -> None:
     assert row.shape == (157,)
     assert row[:2] == pytest.approx(np.log([20, 10]))
     assert not row[2:130].any()
+
+
+def test_a_handful_of_samples_is_no_error() -> None:
+    rows = [[float(n)] for n in range(6)]
+    scores, how = shortcut.rival(([], []), (rows, [0, 1] * 3), [str(n) for n in range(6)])
+    assert how == "cross-fitted"
+    assert len(scores) == 6
+    alone, _ = shortcut.rival(([], []), (rows[:2], [0, 1]), ["a", "b"])
+    assert alone.tolist() == [0.5, 0.5]

@@ -2,7 +2,8 @@
 
 A word names an embedded or imported bundle, a bundle's folder, an ONNX file with its card beside
 it (`NAME.json`, or `card.json`), a folder of a Hugging Face image classifier, or, as `PEER=FILE`,
-weights of one of `unmask.bench.peers`; `A+B` names several bundles fused as the runtime fuses them.
+weights of one of `unmask.bench.peers`; `A+B` names several bundles fused as the runtime fuses them,
+and so does a folder of bundles, with a `fusion.json` of its own if need be.
 A classifier is read from safetensors without running code from it, and gets square crops of the
 face.
 """
@@ -87,6 +88,9 @@ def judge(word: str) -> Judge:
         return Classifier(path)
     if "+" in word and not path.exists():
         return FusedJudge([resolve(part) for part in word.split("+")])
+    inner = sorted(path.glob("*/card.json")) if len(path.parts) > 1 else []
+    if inner and not (path / "card.json").is_file():
+        return FusedJudge([resolve(one.parent) for one in inner], path / "fusion.json")
     return BundleJudge(resolve(word))
 
 
@@ -117,15 +121,15 @@ class FusedJudge:
     """Several bundles and their fused probability; its raw score is the log odds of that.
 
     Those that can judge a face speak for themselves. Doubts that make `unmask check` abstain have
-    no say here.
+    no say here. Weights come from the file of the fit, if there is one, else from the package's.
     """
 
     seen: tuple[str, ...] = ()
 
-    def __init__(self, bundles: Sequence[Bundle]) -> None:
+    def __init__(self, bundles: Sequence[Bundle], fit: Path | None = None) -> None:
         self._detectors = [Detector(bundle) for bundle in bundles]
         cards = [bundle.card for bundle in bundles]
-        self._fusion = fitted_for(cards)
+        self._fusion = fitted_for(cards, fit) if fit and fit.is_file() else fitted_for(cards)
         self.name = "+".join(card.name for card in cards)
         told = [(card.model.sha256, card.crop, card.outputs, card.calibration) for card in cards]
         self.sha256 = _digest(*told, self._fusion)

@@ -119,7 +119,7 @@ def rival(train: Rows, test: Rows, units: Sequence[str]) -> tuple[Floats, str]:
         return Shortcut().fit(train[0], train[1]).score(test[0]), "train split"
     rows, labels = np.asarray(test[0], np.float64), list(test[1])
     scores = np.full(len(labels), 0.5)
-    parts = min(FOLDS, len(set(units)))
+    parts = min(FOLDS, len(set(units)), labels.count(0), labels.count(1))
     if parts < 2:
         return scores, "cross-fitted"
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=0)
