@@ -175,12 +175,12 @@ def families(cards: Any) -> Iterator[str]:
     lines = dict.fromkeys(family for rows in detectors.values() for family in rows)
     rows = []
     for family in lines:
-        n = max(known[family]["n"] for known in detectors.values() if family in known)
-        cells = [figure(known.get(family)) for known in detectors.values()]
-        rows.append([*family.split(", ", 1), str(n), *cells])
-    yield table(["family", "condition", "n", *detectors], rows)
-    every = [row for known in detectors.values() for row in known.values()]
-    made = {f"`{r['command']}` at commit {r['commit']}; machine: {r['machine']}." for r in every}
+        every = [known.get(family) for known in detectors.values()]
+        cells = [f"{figure(r)}, n = {r['n']}" if r else "not judged" for r in every]
+        rows.append([*family.split(", ", 1), *cells])
+    yield table(["family", "condition", *detectors], rows)
+    noted = [row for known in detectors.values() for row in known.values()]
+    made = {f"`{r['command']}` at commit {r['commit']}; machine: {r['machine']}." for r in noted}
     yield "Data: development set, split test; seed 0. " + " ".join(sorted(made))
 
 
@@ -299,9 +299,10 @@ def _told(part: Any) -> str:
     """Data, number of pictures, seed, commit, machine and the command."""
     limit = part["limit"]
     most = f"at most {limit} videos or photos of each class" if limit else "all videos and photos"
+    draws = f"{part['draws']} draws; " if part["draws"] else ""
     return (
-        f"Data: {part['data']}, {most}; seed {part['seed']}; {part['draws']} draws; commit "
-        f"{part['commit']}; machine: {part['machine']}; `{part['command']}`."
+        f"Data: {part['data']}, {most}; seed {part['seed']}; {draws}commit {part['commit']}; "
+        f"machine: {part['machine']}; `{part['command']}`."
     )
 
 

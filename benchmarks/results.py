@@ -156,7 +156,8 @@ def double_compression(options: argparse.Namespace) -> Part:
         }
         for way, seen in sorted(hits.items())
     ]
-    return {"photos": photos, "sets": list(COMPRESSED), "rows": rows}
+    data = {"data": _root(options).name, "draws": None}  # every split; intervals are Wilson's
+    return data | {"photos": photos, "sets": list(COMPRESSED), "rows": rows}
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], Part]] = {

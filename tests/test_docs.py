@@ -1,9 +1,10 @@
-"""Every command has a page that names every option; links in the documents lead somewhere."""
+"""Every command has a page that names every option; links lead somewhere, numbers were measured."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ COMMANDS = dict(commands(typer.main.get_command(build())))
 
 def test_the_commands() -> None:
     assert {" ".join(path) for path in COMMANDS} >= {
+        "bench run",
         "check",
+        "data crop",
+        "data inspect",
         "doctor",
         "export",
         "models fetch",
@@ -71,3 +75,39 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What `make bench` and `make pages` write the documents with."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return import_module("pages")
+
+
+def test_numbers_are_what_was_measured(written: Any) -> None:
+    found = dict(written.pages())
+    assert ROOT / "README.md" in found
+    assert ROOT / "docs" / "results.md" in found
+    for path, text in found.items():
+        stale = f"{path.name} is not what `make pages` writes"
+        assert path.is_file(), stale
+        assert path.read_text("utf-8") == text, stale
+
+
+def test_every_embedded_model_has_its_card(written: Any) -> None:
+    there = {path.stem for path in (ROOT / "docs" / "model-cards").glob("*.md")}
+    assert there == set(written.cards())
+    linked = (ROOT / "docs" / "results.md").read_text("utf-8")
+    assert all(f"(model-cards/{name}.md)" in linked for name in there)
+
+
+def test_every_block_of_numbers_stands_somewhere(written: Any) -> None:
+    pages = "".join(page.read_text("utf-8") for page in PAGES)
+    assert {name for _, name, _ in written.MARKED.findall(pages)} == set(written.blocks.BLOCKS)
+
+
+def test_results_name_no_folder_of_a_machine(written: Any) -> None:
+    told = written.RESULTS.read_text("utf-8")
+    assert not re.findall(r'"[^"]*/(?:home|tmp|work|Users|mnt|root)/[^"]*"|"/[^"]*"', told)
+    for part in written.load().values():
+        assert {"commit", "machine", "rows"} <= set(part)
