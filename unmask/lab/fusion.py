@@ -24,6 +24,7 @@ from unmask.judge import calibrate
 from unmask.judge.fuse import FITTED
 from unmask.judge.odds import log_odds
 from unmask.lab.calibration import balanced, operating_points
+from unmask.lab.conformal import conformal
 from unmask.lab.data import dev
 from unmask.pipeline import list_detectors
 
@@ -33,6 +34,7 @@ LEARNT = ("self_blend", "stylegan", "diffusion", "swap_meso", "composite_ciplab"
 GENUINE = ("real_amfd", "portrait_seg_pvt", "utkface_crop", "morph_train_3dsk")
 """Further sources of genuine photos."""
 
+KEPT_BACK = "kept back from training: " + ", ".join([*LEARNT, *GENUINE])
 MOST = 160
 """Pictures of one family and class."""
 
@@ -41,7 +43,7 @@ Names = npt.NDArray[np.str_]
 
 
 def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any]:
-    """Weights, that of the strongest, intercept and operating points.
+    """Weights, that of the strongest, intercept, operating points and promises.
 
     Args:
         odds: Calibrated log-odds, shape (n, detectors).
@@ -62,12 +64,14 @@ def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any
     weights = ranked(design, label, group, source)
     curve = calibrate.fit("platt", design @ weights, label, balanced(label, group), "")
     genuine, slope = label == 0, curve.parameters["slope"]
-    chance = curve.probabilities(design[genuine] @ weights)
+    chance = curve.probabilities(design @ weights)
+    promised = conformal(chance, label, group, KEPT_BACK)
     return {
         "weights": (slope * weights[:-1]).tolist(),
         "strongest": float(slope * weights[-1]),
         "intercept": curve.parameters["intercept"],
-        "operating_points": operating_points(chance, group[genuine]),
+        "operating_points": operating_points(chance[genuine], group[genuine]),
+        **({"conformal": promised} if promised else {}),
     }
 
 
@@ -143,11 +147,9 @@ def main() -> None:
     document = {
         "schema": "unmask.fusion/1",
         "models": {n: d.card.model.sha256 for n, d in examiner.detectors.items()},
+        **found,
         "weights": dict(zip(names, found["weights"], strict=True)),
-        "strongest": found["strongest"],
-        "intercept": found["intercept"],
-        "operating_points": found["operating_points"],
-        "fitted_on": "kept back from training: " + ", ".join([*LEARNT, *GENUINE]),
+        "fitted_on": KEPT_BACK,
         "n": len(measured[0]),
     }
     options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
