@@ -12,6 +12,7 @@ UnmaskError
 │     fetch_failed · fetch_altered · unknown_model
 └── LabError         training or export cannot go on
       bad_recipe · data_missing · unknown_layout · weights_missing · export_mismatch
+      int8_loss
 """
 
 from __future__ import annotations
@@ -84,5 +85,12 @@ class LabError(UnmaskError):
     """Training or export cannot go on."""
 
     CODES = frozenset(
-        {"bad_recipe", "data_missing", "unknown_layout", "weights_missing", "export_mismatch"}
+        {
+            "bad_recipe",
+            "data_missing",
+            "unknown_layout",
+            "weights_missing",
+            "export_mismatch",
+            "int8_loss",
+        }
     )

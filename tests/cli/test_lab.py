@@ -18,9 +18,11 @@ def rooms(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         assert (recipe, data, out, cache) == ("recipe tiny", Path("d"), Path("r"), None)
         return {"auc": 0.9}
 
-    def export(run: Path, out: Path, data: Path | None, cache: Path | None) -> Path:
+    def export(
+        run: Path, out: Path, data: Path | None, cache: Path | None, int8: float | None
+    ) -> Path:
         assert (run, data, cache) == (Path("r"), Path("d"), Path("c"))
-        return out
+        return out if int8 is None else out / f"within {int8}"
 
     found: dict[str, Any] = {
         "unmask.lab.method": SimpleNamespace(read_recipe=lambda name: f"recipe {name}"),
@@ -39,6 +41,8 @@ def test_train_prints_the_measures(unmask_cli: Any, rooms: Any) -> None:
 def test_export_prints_the_folder(unmask_cli: Any, rooms: Any) -> None:
     told = unmask_cli("export", "r", "--out", "bundle", "--data", "d", "--cache", "c")
     assert told == (0, "bundle\n", "")
+    told = unmask_cli("export", "r", "--out", "b", "--data", "d", "--cache", "c", "--int8")
+    assert told == (0, f"{Path('b/within 0.005')}\n", "")
 
 
 @pytest.mark.parametrize("words", [["train", "tiny", "--data", "d"], ["export", "r"]])

@@ -15,14 +15,21 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from unmask.errors import LabError
-from unmask.lab.method import Method, Recipe, build, cards, read_run
+from unmask.errors import ConfigError, LabError
+from unmask.lab.method import Data, Method, Recipe, build, cards, read_run
+from unmask.lab.shrink import LIMIT, shrink
 from unmask.lab.train import load_best
 
 TOLERANCE = 1e-4
 
 
-def export(run: Path, out: Path, data_root: Path | None = None, cache: Path | None = None) -> Path:
+def export(
+    run: Path,
+    out: Path,
+    data_root: Path | None = None,
+    cache: Path | None = None,
+    int8: float | None = None,
+) -> Path:
     """Turn a run into a bundle folder.
 
     Args:
@@ -30,13 +37,19 @@ def export(run: Path, out: Path, data_root: Path | None = None, cache: Path | No
         out: The bundle's folder, made when missing.
         data_root: When given, the method calibrates itself on its validation data.
         cache: As in training.
+        int8: When given, the network's convolutions become integers of eight bits if that loses no
+            more AUC than this; needs `data_root`. See `unmask.lab.shrink`.
 
     Returns:
         `out`.
 
     Raises:
-        LabError: `export_mismatch` when ONNX Runtime and torch disagree by more than 1e-4.
+        LabError: `export_mismatch` when ONNX Runtime and torch disagree by more than 1e-4;
+            `int8_loss` when integers lose too much.
+        ConfigError: `bad_option` for `int8` without `data_root`.
     """
+    if int8 is not None and data_root is None:
+        raise ConfigError("bad_option", "The loss of int8 is measured on data: name its folder.")
     recipe = read_run(run)
     method = build(recipe.method, recipe.config)
     network = load_best(method, run)
@@ -46,7 +59,13 @@ def export(run: Path, out: Path, data_root: Path | None = None, cache: Path | No
     size = method.crop()["size"]
     write_onnx(graph, model, (size[0], size[1]), list(method.outputs().values()))
     compare(graph, model, (size[0], size[1]))
-    measured = _measure(method, network, recipe, data_root, cache) if data_root else {}
+    measured: dict[str, Any] = {}
+    if data_root:
+        data = method.data(data_root, cache or Path(".cache"), recipe.seed)
+        measured = _measure(method, network, recipe, data)
+        if int8 is not None:
+            rows = shrink(method, network, recipe, data, model, int8)
+            measured["results"] = [*measured.get("results", []), *rows]
     card = make_card(recipe, method, model) | measured
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (out / "card.json").write_text(text + "\n", encoding="utf-8")
@@ -125,24 +144,22 @@ def make_card(recipe: Recipe, method: Method, model: Path) -> dict[str, Any]:
     }
 
 
-def _measure(
-    method: Method, network: nn.Module, recipe: Recipe, root: Path, cache: Path | None
-) -> dict[str, Any]:
-    data = method.data(root, cache or Path(".cache"), recipe.seed)
+def _measure(method: Method, network: nn.Module, recipe: Recipe, data: Data) -> dict[str, Any]:
     batches: DataLoader[Any] = DataLoader(data.val, batch_size=recipe.train.batch)
     with torch.no_grad():
         return method.calibrate(network, data, batches)
 
 
 def main() -> None:
-    """Export from the shell: `python -m unmask.lab.export RUN --out FOLDER [--data ROOT]`."""
+    """Export from the shell: `python -m unmask.lab.export RUN --out FOLDER [options]`."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--int8", type=float, nargs="?", const=LIMIT, metavar="LOSS")
     arguments = parser.parse_args()
-    print(export(arguments.run, arguments.out, arguments.data, arguments.cache))
+    print(export(arguments.run, arguments.out, arguments.data, arguments.cache, arguments.int8))
 
 
 if __name__ == "__main__":
