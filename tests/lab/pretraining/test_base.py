@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from unmask.errors import LabError
-from unmask.lab.method import build
+from unmask.judge.bundle import load
+from unmask.lab.export import export
+from unmask.lab.method import Recipe, Train, build
 from unmask.lab.networks.mobilenet import MobileNetV2
+from unmask.lab.pretraining import views
 from unmask.lab.pretraining.base import Pretrained, load_encoder
+from unmask.lab.train import train
 
 FSFM = {"size": 32, "patch": 8, "width": 32, "depth": 1, "heads": 2, "painter": 32}
 SELFIE = {"size": 32, "patch": 16, "width": 16, "depth": 1, "heads": 2}
@@ -60,3 +65,24 @@ def test_an_unfinished_run_and_one_without_encoder_are_refused(tmp_path: Path) -
     (tmp_path / "recipe.json").write_text(json.dumps({"method": "pfld", "config": {}}))
     with pytest.raises(LabError, match="no encoder"):
         load_encoder(tmp_path)
+
+
+@pytest.mark.parametrize(("method", "config"), [("fsfm", FSFM), ("selfie", SELFIE)])
+def test_it_goes_from_photos_to_a_bundle(
+    tmp_path: Path,
+    cache: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    config: dict[str, int],
+) -> None:
+    monkeypatch.setattr(views.dev, "samples", lambda root: [])
+    monkeypatch.setattr(views, "FaceCache", lambda samples, folder: cache)
+    settings = Train(steps=2, batch=8, warmup=1, validate_every=2, workers=0, threads=0)
+    texts = {"name": "x", "version": "1", "title": "t", "description": "d", "licence": "CC0"}
+    recipe = Recipe("r.toml", method, **texts, train=settings, config=config | {"views": 8})
+    measures = train(recipe, tmp_path, tmp_path / "run")
+    assert {"loss", "auc"} <= set(measures)
+    bundle = load(export(tmp_path / "run", tmp_path / "bundle"))
+    assert bundle.card.task == "face-features"
+    assert not bundle.card.detects
+    assert load_encoder(tmp_path / "run").state_dict()

@@ -116,6 +116,7 @@ class Distillation(nn.Module):
     Args:
         encoder: Whose copy is the target; it is not kept in here a second time.
         momentum: Share of the copy that remains at each step.
+        width: Of the space in which both are compared.
     """
 
     def __init__(self, encoder: Encoder, momentum: float = 0.996, width: int = 128) -> None:
@@ -138,7 +139,8 @@ class Distillation(nn.Module):
 
         Returns:
             0..2, and how far apart the pictures' projections lie: near 1 when they fill the space,
-            0 when the network answers every picture alike.
+            0 when the network answers every picture alike. In training the batch's own
+            normalisation keeps it near 1; validation shows what it is.
         """
         if self.training:
             self.follow(encoder)
