@@ -172,7 +172,7 @@ def positions(grid: int, width: int) -> Tensor:
     """Sines and cosines of row and column, shape (grid * grid, width); `width` divides by four.
 
     Example:
-        >>> positions(2, 4).round(decimals=2).tolist()[1]
+        >>> [round(value, 2) for value in positions(2, 4)[1].tolist()]
         [0.0, 1.0, 0.84, 0.54]
     """
     speed = 10000.0 ** -(torch.arange(width // 4) / max(1, width // 4))
