@@ -86,3 +86,12 @@ def test_nothing_judged_is_undefined_and_counted(looker: Panel) -> None:
     told = every.document()
     assert told["alarms"] == {"value": None, "interval": [None, None]}
     assert told["n"] == 0
+
+
+def test_no_alarm_in_a_few_pictures_still_allows_some(looker: Panel) -> None:
+    (row, *_) = alarms.measure([_source("a", [DARK] * 20, True)], looker, draws=20)
+    value, (low, high) = row.alarms
+    assert (value, low) == (0, 0)
+    assert high == pytest.approx(0.1611, abs=1e-3), "Wilson's for 0 of 20"
+    (row, *_) = alarms.measure([_source("b", [BRIGHT] * 20, True)], looker, draws=20)
+    assert row.alarms[1] == pytest.approx((0.8389, 1), abs=1e-3)

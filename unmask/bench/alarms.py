@@ -22,6 +22,7 @@ from unmask.bench.results import CLEAN, Figure, number
 from unmask.lab.data.layout import Sample
 
 ALL, UNSEEN = "all sources", "sources without a training part"
+Z = 1.96
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
 
 
@@ -34,7 +35,9 @@ class Row:
         taught: Whether the training part has other pictures of it.
         condition: "as it comes", or a perturbation with its severity.
         detector: Its name.
-        alarms: Share of the judged at or over the detector's own threshold.
+        alarms: Share of the judged at or over the detector's own threshold; its interval reaches
+            as far as the bootstrap's and as Wilson's for so many people, because drawing from
+            pictures without any alarm never gives one.
         threshold: That threshold, of the probability.
         n: Videos or photos judged.
         units: People or source videos among them.
@@ -127,7 +130,7 @@ def _row(source: str, taught: bool, parts: Sequence[tuple[Judged, int]], draws: 
             scores=np.concatenate([judged.scores for judged in known]),
             units=units,
         )
-        figure = taken("alarms", pooled, draws, 0)
+        figure = _widened(taken("alarms", pooled, draws, 0), len(set(units)))
     return Row(
         source=source,
         taught=taught,
@@ -139,3 +142,11 @@ def _row(source: str, taught: bool, parts: Sequence[tuple[Judged, int]], draws: 
         units=len(set(units)),
         unusable=sum(count for _, count in parts),
     )
+
+
+def _widened(figure: Figure, units: int) -> Figure:
+    """The hull of an interval and of Wilson's (1927), 95 %, for independent units."""
+    share, (low, high) = figure
+    middle = (share + Z**2 / (2 * units)) / (1 + Z**2 / units)
+    reach = math.sqrt(share * (1 - share) / units + Z**2 / (4 * units**2)) / (1 + Z**2 / units)
+    return share, (max(0.0, min(low, middle - Z * reach)), min(1.0, max(high, middle + Z * reach)))
