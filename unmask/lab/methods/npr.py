@@ -89,6 +89,7 @@ class Config:
         light, strength: Strongest wear at the start and at the end; every pair draws its own.
         ramp: Epochs until the wear is at its strongest.
         pairs: Pairs an epoch.
+        further: Up-sampling stages of `upsample.FURTHER` to draw from as well.
         without: Sets, and up-sampling stages or all of them (`TRACE`), left out to measure
             what they add.
     """
@@ -111,6 +112,7 @@ class Config:
     strength: float = 0.7
     ramp: int = 4
     pairs: int = 4096
+    further: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
 
@@ -258,7 +260,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self.groups: dict[tuple[str, int], list[Region]] = {}
         for region in regions:
             self.groups.setdefault((region.sample.set, region.sample.label), []).append(region)
-        self.stages = sorted(set(upsample.STAGES) - set(config.without))
+        self.stages = sorted({*upsample.STAGES, *config.further} - set(config.without))
         shares = zip((*GENERATED, TRACE), (config.gan, config.diffusion, config.trace), strict=True)
         known = [(k, s) for k, s in shares if k == TRACE or (k, 1) in self.groups]
         kept = {k: s for k, s in known if k not in config.without}
@@ -266,22 +268,30 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self.sources = [name for name, label in self.groups if label == 0]
         sizes = np.sqrt([len(self.groups[name, 0]) for name in self.sources])
         self.hearing = sizes / sizes.sum()
+        self.followed = len(self.kinds)
 
     def set_epoch(self, epoch: int) -> None:
         """Move the wear on."""
         self.epoch = epoch
+
+    def which(self, index: int) -> int:
+        """The kind of a pair, which its dice decide first."""
+        return self._kind(np.random.default_rng((self.seed, self.epoch, index)))
 
     def __len__(self) -> int:
         return self.config.pairs
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)]
+        kind = self.kinds[self._kind(rng)]
         real = self._genuine(kind, rng)
         fake = real if kind == TRACE else self._any(kind, 1, rng)
         dice = int(rng.integers(1 << 62))
         windows = [self._window(real, kind, False, dice), self._window(fake, kind, True, dice)]
         return {"image": torch.from_numpy(np.stack(windows)), "label": torch.tensor([0.0, 1.0])}
+
+    def _kind(self, rng: Rng) -> int:
+        return int(rng.choice(len(self.kinds), p=self.shares))
 
     def _genuine(self, kind: str, rng: Rng) -> Region:
         """From the generator's own source, or a set by the root of its size."""
