@@ -190,6 +190,27 @@ def test_what_does_harm_stays_in_float(tmp_path: Path) -> None:
     assert len(found.floats) < found.convolutions
 
 
+def opened(model: bytes, folder: Path) -> list[str]:
+    """Operators as ONNX Runtime arranges them when it opens a file."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "opened.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return [node.op_type for node in onnx.load(folder / "opened.onnx").graph.node]
+
+
+def test_no_float_convolution_is_made_integer_when_the_file_is_opened(tmp_path: Path) -> None:
+    written(tmp_path / "m.onnx")
+    images = pictures(32)
+    folded = room._folded(tmp_path / "m.onnx")
+    search = room._Search(folded, room.reaches(folded, images), images, "logit")
+    alone = [search.convolutions[2]]
+    kept = search.together(alone)
+    assert kept == (search.convolutions[0], search.convolutions[2], search.convolutions[1])
+    operators = opened(search.integer(kept).SerializeToString(), tmp_path)
+    assert operators.count("QLinearConv") == 1
+
+
 def test_bounds_hold_zero_and_cut_what_is_rare() -> None:
     values = np.random.default_rng(0).laplace(size=100_000).astype(np.float32)
     low, high = room.tightest(values)

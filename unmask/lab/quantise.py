@@ -96,8 +96,9 @@ class _Search:
         nodes = [node for node in model.graph.node if node.op_type == "Conv"]
         self.convolutions = [node.name for node in nodes]
         self.first = [node.name for node in nodes if INPUT in node.input]
+        self.before = _before(model)
 
-    def integer(self, floats: Sequence[str]) -> Any:
+    def integer(self, floats: Iterable[str]) -> Any:
         return integer(self.model, self.bounds, floats)
 
     def answers(self, floats: Sequence[str], images: Floats) -> Floats:
@@ -123,12 +124,25 @@ class _Search:
         low, high, reached = 0, len(ranked), 1.0
         while high - low > 1:
             middle = (low + high) // 2
-            found = self.likeness(self.first + ranked[:middle])
+            found = self.likeness(self.together(ranked[:middle]))
             if found >= wanted:
                 high, reached = middle, found
             else:
                 low = middle
-        return tuple(self.first + ranked[:high]), reached
+        return self.together(ranked[:high]), reached
+
+    def together(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The first layer, those named, and the one before any that would stand alone.
+
+        ONNX Runtime makes a float convolution between two integer ones integer by itself when it
+        opens a file, with bounds of its own choice.
+        """
+        floats = dict.fromkeys((*self.first, *names))
+        for name in names:
+            after = [other for other, makers in self.before.items() if name in makers]
+            if floats.keys().isdisjoint((*self.before[name], *after)):
+                floats.update(dict.fromkeys(self.before[name]))
+        return tuple(floats)
 
     def ranked(self) -> list[str]:
         """All but the first layer, by the harm that each does alone."""
@@ -211,6 +225,20 @@ def _tapped(model: Any, names: Iterable[str]) -> Any:
     more = [helper.make_empty_tensor_value_info(name) for name in names if name not in known]
     copy.graph.output.extend(more)
     return copy
+
+
+def _before(model: Any) -> dict[str, tuple[str, ...]]:
+    """Convolutions whose values reach a convolution through followers only, by name."""
+    sources: dict[str, tuple[str, ...]] = {}
+    found = {}
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            found[node.name] = sources.get(node.input[0], ())
+            sources[node.output[0]] = (node.name,)
+        elif node.op_type in FOLLOWERS:
+            makers = [maker for name in node.input for maker in sources.get(name, ())]
+            sources[node.output[0]] = tuple(dict.fromkeys(makers))
+    return found
 
 
 def tightest(values: Floats) -> Reach:
