@@ -14,8 +14,9 @@ from unmask.errors import LabError
 from unmask.faces.align import cut
 from unmask.lab.data.dev import Sample
 from unmask.lab.data.faces import Record, cut_region
+from unmask.lab.data.view import View
 from unmask.lab.methods import sbi
-from unmask.lab.methods.sbi import IGNORE, Config, Held, Pairs, SelfBlended, View
+from unmask.lab.methods.sbi import IGNORE, Config, Held, Pairs, SelfBlended
 from unmask.types import Face
 
 FACE = Face(

@@ -23,6 +23,7 @@ from unmask.lab.data import dev
 from unmask.lab.data.faces import LARGEST, FaceCache, Record
 from unmask.lab.data.held import TRACE
 from unmask.lab.data.native import Region, Regions
+from unmask.lab.data.view import View, to_tensor
 from unmask.lab.forge import upsample
 from unmask.lab.forge.degrade import Degrade
 from unmask.lab.method import Data
@@ -278,8 +279,8 @@ class Generated(Dataset[dict[str, Tensor]]):
         images = []
         for pixels, face in (real, fake):
             worn = wear(pixels, np.random.default_rng(dice))
-            images.append(sbi.View(face, np.random.default_rng(shake)).cut(worn, self.recipe))
-        stacked = torch.stack([sbi.to_tensor(image) for image in images])
+            images.append(View(face, np.random.default_rng(shake)).cut(worn, self.recipe))
+        stacked = torch.stack([to_tensor(image) for image in images])
         return {"image": stacked, "label": torch.tensor([0.0, 1.0])}
 
     def _pair(self, rng: Rng) -> tuple[Picture, Picture]:

@@ -19,8 +19,9 @@ Fails on faces generated whole, whose picture holds no edge, and below about 50 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,8 +38,9 @@ from unmask.lab import weights
 from unmask.lab.calibration import card_sections
 from unmask.lab.data import dev
 from unmask.lab.data.faces import FaceCache, Record, landmarks_of
+from unmask.lab.data.view import CELLS, View, to_tensor
 from unmask.lab.forge import Donor, named
-from unmask.lab.forge.degrade import Degrade
+from unmask.lab.forge.degrade import Degrade, blur
 from unmask.lab.method import Batch, Data, Method
 from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
 from unmask.types import Face, Pixels, Plane
@@ -52,7 +54,6 @@ CARD = {
     "task": "face-forgery",
 }
 
-CELLS = 16
 IGNORE = -1.0
 Rng = np.random.Generator
 
@@ -69,6 +70,7 @@ class Config:
         light, wear: Strongest wear at the start and at the end; every pair draws its own, because
             full wear on every picture hides blends that ordinary files still show.
         soft: Of `Degrade`: how far its blur reaches.
+        blurred: Share of the pairs that are blurred and not worn otherwise.
         ramp: Epochs until the wear is at its strongest.
         swap: Share of swaps against genuine frames of the same set; the rest are self-blends.
         dropout: Before the head.
@@ -83,6 +85,7 @@ class Config:
     light: float = 0.2
     wear: float = 0.6
     soft: float = 1.3
+    blurred: float = 0.0
     ramp: int = 8
     swap: float = 0.15
     dropout: float = 0.2
@@ -309,7 +312,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         maker = swap_pair if rng.random() < self.config.swap else blend_pair
         real, fake, _, mask = maker(self.faces, rng)
-        wear = Degrade(float(rng.uniform(0, self.wear)), soft=self.config.soft)
+        wear = self._wear(rng)
         dice, shake = int(rng.integers(1 << 31)), int(rng.integers(1 << 31))
         images, cells = [], []
         for pixels, face in (real, fake):
@@ -326,41 +329,11 @@ class Pairs(Dataset[dict[str, Tensor]]):
             ),
         }
 
-
-class View:
-    """A slightly wrong look at a face: shifted, scaled, turned, mirrored, as a finder errs."""
-
-    def __init__(self, face: Face, rng: Rng) -> None:
-        x0, y0, x1, y1 = face.box
-        side = max(x1 - x0, y1 - y0)
-        grow = rng.uniform(0.9, 1.15) * side / 2
-        x, y = (
-            (x0 + x1) / 2 + rng.normal(0, 0.03) * side,
-            (y0 + y1) / 2 + rng.normal(0, 0.03) * side,
-        )
-        turn = np.deg2rad(rng.normal(0, 5))
-        spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], np.float32)
-        points = (face.points - (x, y)) @ spin.T + (x, y)
-        self.face = replace(
-            face, box=(x - grow, y - grow, x + grow, y + grow), points=points.astype(np.float32)
-        )
-        self.mirror = bool(rng.random() < 0.5)
-
-    def cut(self, pixels: Pixels, recipe: CropRecipe) -> Pixels:
-        """The crop as this view sees it."""
-        (crop,) = cut(pixels, self.face, recipe)
-        return np.ascontiguousarray(crop.pixels[:, ::-1]) if self.mirror else crop.pixels
-
-    def cells(self, mask: Plane, recipe: CropRecipe) -> Tensor:
-        """How much of each cell of the crop was replaced, shape (16, 16), 0..1."""
-        level = np.repeat((mask * 255).astype(np.uint8)[..., None], 3, 2)
-        seen = torch.from_numpy(self.cut(level, recipe)[..., 0].astype(np.float32) / 255)
-        return F.adaptive_avg_pool2d(seen[None], CELLS)[0]
-
-
-def to_tensor(pixels: Pixels) -> Tensor:
-    """uint8 (h, w, 3) to float (3, h, w), -1..1."""
-    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
+    def _wear(self, rng: Rng) -> Callable[[Pixels, Rng], Pixels]:
+        strength, soft = float(rng.uniform(0, self.wear)), self.config.soft
+        if self.config.blurred and rng.random() < self.config.blurred:
+            return partial(blur, force=1.0, soft=soft)
+        return Degrade(strength, soft=soft)
 
 
 class Held(Dataset[dict[str, Any]]):
