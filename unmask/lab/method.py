@@ -104,6 +104,28 @@ class Method(ABC):
         return {}
 
 
+def square(
+    kind: str, side: int, margin: float, *, windows: int = 1, min_face: int = 32, **more: int
+) -> dict[str, Any]:
+    """A card's crop: a square whose colours run from -1 to 1.
+
+    Args:
+        kind: Of `unmask.judge.card.CropRecipe`.
+        side: Pixels.
+        margin: Side of the crop in face sides; of native windows, their reach.
+        windows: Windows a face, at most.
+        min_face: Pixels of the smallest face that is cut.
+        more: Further entries of the card's `crop`.
+
+    Example:
+        >>> square("box", 128, 1.3)["size"]
+        [128, 128]
+    """
+    half = [0.5, 0.5, 0.5]
+    crop = {"kind": kind, "size": [side, side], "margin": margin, "colour": "RGB"}
+    return {**crop, "mean": half, "std": half, "windows": windows, "min_face": min_face, **more}
+
+
 @dataclasses.dataclass(frozen=True)
 class Train:
     """The `[train]` table of a recipe.

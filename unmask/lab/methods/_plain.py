@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from unmask.bench.metrics import auc
 from unmask.judge.bundle import CropRecipe
 from unmask.lab.calibration import card_sections
-from unmask.lab.method import Batch, Data, Method
+from unmask.lab.method import Batch, Data, Method, square
 from unmask.lab.methods import _labelled
 
 
@@ -63,16 +63,7 @@ class Plain(Method):
     config: Any
 
     def crop(self) -> dict[str, Any]:
-        return {
-            "kind": "box",
-            "size": [self.config.size, self.config.size],
-            "margin": self.config.margin,
-            "colour": "RGB",
-            "mean": [0.5, 0.5, 0.5],
-            "std": [0.5, 0.5, 0.5],
-            "windows": 1,
-            "min_face": 32,
-        }
+        return square("box", self.config.size, self.config.margin)
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         recipe = CropRecipe(**self.crop() | {"min_face": 0})

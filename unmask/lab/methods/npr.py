@@ -50,7 +50,7 @@ from unmask.lab.data.held import CONDITIONS, TRACE, Found, Held, resized
 from unmask.lab.data.native import Region, Regions
 from unmask.lab.forge import upsample
 from unmask.lab.forge.degrade import Degrade
-from unmask.lab.method import Batch, Data, Method
+from unmask.lab.method import Batch, Data, Method, square
 from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
 from unmask.types import Pixels
 
@@ -211,17 +211,14 @@ class NeighbouringPixels(Method):
         return {"logit": "logit"}
 
     def crop(self) -> dict[str, Any]:
-        return {
-            "kind": "native",
-            "size": [self.config.window, self.config.window],
-            "margin": self.config.margin,
-            "colour": "RGB",
-            "mean": [0.5, 0.5, 0.5],
-            "std": [0.5, 0.5, 0.5],
-            "windows": self.config.windows,
-            "min_face": self.config.window // 2,
-            "max_face": 300,  # the largest in training; camera detail beyond it looks synthetic
-        }
+        return square(
+            "native",
+            self.config.window,
+            self.config.margin,
+            windows=self.config.windows,
+            min_face=self.config.window // 2,
+            max_face=300,  # the largest in training; camera detail beyond it looks synthetic
+        )
 
     def calibrate(self, network: nn.Module, data: Data, batches: Iterable[Batch]) -> dict[str, Any]:
         found = collect(network, batches)

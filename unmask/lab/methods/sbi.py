@@ -41,7 +41,7 @@ from unmask.lab.data.faces import FaceCache, Record, landmarks_of
 from unmask.lab.data.view import CELLS, View, to_tensor
 from unmask.lab.forge import Donor, named
 from unmask.lab.forge.degrade import Degrade, blur
-from unmask.lab.method import Batch, Data, Method
+from unmask.lab.method import Batch, Data, Method, square
 from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
 from unmask.types import Face, Pixels, Plane
 
@@ -142,17 +142,7 @@ class SelfBlended(Method):
         return CropRecipe(**self.crop())
 
     def crop(self) -> dict[str, Any]:
-        size = [self.config.size, self.config.size]
-        return {
-            "kind": "eyes",
-            "size": size,
-            "margin": self.config.margin,
-            "colour": "RGB",
-            "mean": [0.5, 0.5, 0.5],
-            "std": [0.5, 0.5, 0.5],
-            "windows": 1,
-            "min_face": 32,
-        }
+        return square("eyes", self.config.size, self.config.margin)
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
         photos = [s for s in dev.samples(root) if s.path.suffix != ".mp4" and s.split != "test"]

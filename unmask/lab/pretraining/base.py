@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from unmask.errors import LabError
 from unmask.judge.bundle import CropRecipe
-from unmask.lab.method import Batch, Data, Method, build
+from unmask.lab.method import Batch, Data, Method, build, square
 from unmask.lab.pretraining.probe import probe
 from unmask.lab.pretraining.regions import Cover, Map
 from unmask.lab.pretraining.views import Look, Rng, face_data
@@ -79,16 +79,7 @@ class Pretraining(Method):
 
     def crop(self) -> dict[str, Any]:
         """A level square around the face."""
-        return {
-            "kind": "eyes",
-            "size": [self.config.size, self.config.size],
-            "margin": self.config.margin,
-            "colour": "RGB",
-            "mean": [0.5, 0.5, 0.5],
-            "std": [0.5, 0.5, 0.5],
-            "windows": 1,
-            "min_face": 32,
-        }
+        return square("eyes", self.config.size, self.config.margin)
 
 
 class _Features(nn.Module):
