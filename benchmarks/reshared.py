@@ -23,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from unmask.bench.alarms import widened
 from unmask.bench.metrics import auc, interval
 from unmask.lab.data import dev
 
@@ -135,7 +136,9 @@ def alarms(told: Sequence[Told]) -> list[Row]:
 def alarm_row(name: str, group: Sequence[Told]) -> Row:
     judged = [one for one in group if one.probability is not None]
     values = np.array([one.alarm for one in judged], float)
-    low, high = spread(np.arange(len(values)) % 2, values, judged)
+    drawn = spread(np.arange(len(values)) % 2, values, judged)
+    units = len({one.sample.unit for one in judged})
+    _, (low, high) = widened((float(values.mean()), drawn), units)
     mark = name + (" (unseen)" if name in dev.UNSEEN_SETS else "")
     left = len(group) - len(judged)
     return Row(mark, "false alarms", float(values.mean()), low, high, len(values), left)

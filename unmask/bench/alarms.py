@@ -130,7 +130,7 @@ def _row(source: str, taught: bool, parts: Sequence[tuple[Judged, int]], draws: 
             scores=np.concatenate([judged.scores for judged in known]),
             units=units,
         )
-        figure = _widened(taken("alarms", pooled, draws, 0), len(set(units)))
+        figure = widened(taken("alarms", pooled, draws, 0), len(set(units)))
     return Row(
         source=source,
         taught=taught,
@@ -144,7 +144,7 @@ def _row(source: str, taught: bool, parts: Sequence[tuple[Judged, int]], draws: 
     )
 
 
-def _widened(figure: Figure, units: int) -> Figure:
+def widened(figure: Figure, units: int) -> Figure:
     """The hull of an interval and of Wilson's (1927), 95 %, for independent units."""
     share, (low, high) = figure
     middle = (share + Z**2 / (2 * units)) / (1 + Z**2 / units)
