@@ -325,20 +325,26 @@ BLOCKS[summary.__name__] = summary
 
 def _quality(found: Found) -> Iterator[list[str]]:
     if part := found.get("one_source_out"):
-        mean = next(m for m in part["means"] if m["detector"] == part["reference"])
-        own = [r for r in part["rows"] if r["detector"] == part["reference"]]
-        n = str(sum(r["manipulated"] + r["genuine"] for r in own))
-        what = "each time trained without the tested source"
-        if part["kinds"][part["reference"]] == "shipped":
-            what = "as shipped, so other people of some sources were in its training"
-        yield [f"mean AUC over {mean['cases']} test sets, {what}", figure(mean["auc"]), n]
-        yield ["calibration error over these test sets", figure(mean["pooled_ece"]), n]
+        shipped = next(name for name, kind in part["kinds"].items() if kind == "shipped")
+        for name in dict.fromkeys([shipped, part["reference"]]):
+            yield from _over_all(part, name, name == shipped)
     if part := found.get("wear"):
         first = part["means"][0]["detector"]
         for mean in part["means"]:
             if mean["detector"] == first and mean["change_auc"]:
                 told = f"change of the mean AUC under {mean['condition'].replace(':', ' ')}"
                 yield [told, figure(mean["change_auc"]), ""]
+
+
+def _over_all(part: dict[str, Any], name: str, shipped: bool) -> Iterator[list[str]]:
+    mean = next(m for m in part["means"] if m["detector"] == name)
+    own = [row for row in part["rows"] if row["detector"] == name]
+    n = str(sum(row["manipulated"] + row["genuine"] for row in own))
+    what = "short trainings without the tested source"
+    if shipped:
+        what = "as shipped, so other people of some sources were in its training"
+    yield [f"mean AUC over {mean['cases']} test sets, {what}", figure(mean["auc"]), n]
+    yield ["calibration error over these test sets", figure(mean["pooled_ece"]), n]
 
 
 def _burden(found: Found) -> Iterator[list[str]]:
