@@ -340,7 +340,7 @@ def _over_all(part: dict[str, Any], name: str, shipped: bool) -> Iterator[list[s
     mean = next(m for m in part["means"] if m["detector"] == name)
     own = [row for row in part["rows"] if row["detector"] == name]
     n = str(sum(row["manipulated"] + row["genuine"] for row in own))
-    what = "short trainings without the tested source"
+    what = "each time trained without the tested source"
     if shipped:
         what = "as shipped, so other people of some sources were in its training"
     yield [f"mean AUC over {mean['cases']} test sets, {what}", figure(mean["auc"]), n]

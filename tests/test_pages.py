@@ -107,10 +107,12 @@ def test_the_summary_says_which_figure_it_is(module: Any, one_source_out: dict[s
     summary = module("blocks").BLOCKS["summary"]
     text = summary({"one_source_out": one_source_out, "cards": {}})
     assert "each time trained without the tested source | 0.800" in text
+    assert "as shipped" in text
     assert "trial" not in text
     one_source_out |= {"reference": "own", "limit": 10}
     text = summary({"one_source_out": one_source_out, "cards": {}})
     assert "as shipped" in text
+    assert "without the tested source" not in text
     assert "at most 10 photos" in text
     assert summary({"cards": {}}) == "Not measured yet.\n"
 
