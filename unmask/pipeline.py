@@ -133,6 +133,7 @@ class Examiner:
         cards = [detector.card for detector in self._detectors]
         self._fusion = fitted_for(cards)
         self._threshold = points.fused_threshold(cards, rate, self._fusion)
+        self._alone = {card.name: points.threshold(card, rate) for card in cards}
         self._promise = None if promise is None else _promise(cards, self._fusion, promise)
         self._limits, self._sampling = limits or Limits(), sampling or Sampling()
         self._threads = threads or os.cpu_count() or 1
@@ -185,6 +186,7 @@ class Examiner:
             self._threshold,
             self._fusion,
             promise=self._promise,
+            alone=self._alone,
             pictures=self._pictures,
         )
         video = source.media.kind == "video"

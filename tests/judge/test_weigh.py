@@ -387,3 +387,22 @@ def test_where_nothing_is_stated_nothing_is_doubted(tiny_card) -> None:
     assert voiced(bare, face(pose=0.8), plain.crops, plain.score) == plain
     stated = Card.of(tiny_card(b"x", domain=FAMILIAR))
     assert voiced(stated, face(pose=0.8), (), None) == opinion(None)
+
+
+def test_who_judges_alone_is_held_to_its_own_threshold() -> None:
+    fitted = Fusion({"a": 1.0, "b": 1.0})
+    verdicts = {}
+    for own in (0.7, 0.95):
+        weigher = Weigher(media(), 0.9, fitted, alone={"a": own, "b": 0.2})
+        weigher.add(Frame(PIXELS), [Judged(face(), (opinion(0.8), opinion(None)))])
+        verdicts[own] = weigher.finish().verdict
+    assert verdicts[0.7] == "likely_manipulated"
+    assert verdicts[0.95] != "likely_manipulated"
+
+
+def test_who_judges_together_is_held_to_the_fused_threshold() -> None:
+    weigher = Weigher(media(), 0.9, Fusion({"a": 1.0, "b": 1.0}), alone={"a": 0.6, "b": 0.6})
+    weigher.add(Frame(PIXELS), [Judged(face(), (opinion(0.7), opinion(0.7, name="b")))])
+    found = weigher.finish()
+    assert found.probability == pytest.approx(0.845, abs=0.001)
+    assert found.verdict != "likely_manipulated"

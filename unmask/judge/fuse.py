@@ -18,8 +18,8 @@ one observation twice.
 Where the truth is known, the weights are fitted instead (`unmask.lab.fusion`): logistic regression
 on the detectors' log-odds mends both. The fit for the detectors that come with Unmask lies beside
 them in `fusion.json`; it holds for exactly those models, and for a face that all of them judged.
-Where one of them abstained, the others speak for themselves against the same threshold; the rate
-of false alarms is then not the stated one, and the finding says `partly_judged`.
+Where one of them abstained, the others speak for themselves, against the highest of their own
+thresholds, and the finding says `partly_judged`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ spread moments and the strongest ones stay as evidence, and only the latter keep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -112,6 +112,8 @@ class Weigher:
             `unmask.judge.points`.
         fusion: Of the detectors; see `unmask.judge.fuse`.
         promise: The error that an answer must keep; see `unmask.judge.conformal`.
+        alone: The detectors' own thresholds, by name: for a face that only some of those whom the
+            fusion was fitted for could judge, the highest of theirs counts.
         pictures: Whether the finding shows the frame and the faces, as reports for people do.
 
     Example:
@@ -129,11 +131,13 @@ class Weigher:
         fusion: Fusion = NAIVE,
         *,
         promise: Promise | None = None,
+        alone: Mapping[str, float] | None = None,
         pictures: bool = True,
     ) -> None:
         self._media, self._threshold, self._fusion = media, threshold, fusion
         self._promise = promise
         self._bounds: dict[int, Bounds] = {}
+        self._alone, self._limits = alone or {}, dict[int, float]()
         self._shows = pictures
         self._video = media.kind == "video"
         self._people: dict[int, Person] = {}
@@ -156,6 +160,9 @@ class Weigher:
             if number not in self._people:
                 self._people[number] = Person(number)
             self._people[number].add(evidence, doubts)
+            if evidence.scores:
+                limit = self._limit([score.detector for score in evidence.scores])
+                self._limits[number] = max(limit, self._limits.get(number, 0.0))
             if self._promise and evidence.scores:
                 bounds = self._promise.about(evidence.scores)
                 self._bounds[number] = bounds.widened(self._bounds.get(number, bounds))
@@ -166,6 +173,15 @@ class Weigher:
             self._preview = _small(frame.pixels)
         self._strongest = strongest
         self._frames += 1
+
+    def _limit(self, names: Sequence[str]) -> float:
+        """The threshold for a face that these detectors judged."""
+        if self._fusion.covers(names) or not self._fusion.weights:
+            return self._threshold
+        return max(self._alone.get(name, self._threshold) for name in names)
+
+    def _over(self, person: Person) -> bool:
+        return person.over(self._limits[person.number], self._frames)
 
     def finish(self) -> Finding:
         """Return the finding about everything that was added."""
@@ -192,9 +208,9 @@ class Weigher:
 
     def _verdict(self, people: list[Person], strong: bool) -> Verdict:
         sound = _sound(people)
-        if any(person.over(self._threshold, self._frames) for person in sound):
+        if any(map(self._over, sound)):
             return "likely_manipulated"
-        if sound and not strong and all(person.under(self._threshold) for person in sound):
+        if sound and not strong and all(p.under(self._limits[p.number]) for p in sound):
             return "no_evidence"
         return "inconclusive"
 
@@ -205,7 +221,7 @@ class Weigher:
         sound = _sound(people)
         if verdict == "no_evidence":
             return all(self._only(person, "genuine") for person in sound)
-        guilty = [person for person in sound if person.over(self._threshold, self._frames)]
+        guilty = filter(self._over, sound)
         return any(self._only(person, "manipulated") for person in guilty)
 
     def _only(self, person: Person, label: str) -> bool:
@@ -239,7 +255,9 @@ class Weigher:
             for person in people
             if person.windows
             for segment in person.windows.segments(
-                self._threshold, person.number, self._media.duration
+                self._limits.get(person.number, self._threshold),
+                person.number,
+                self._media.duration,
             )
         ]
         return tuple(sorted(found, key=lambda segment: (segment.start, segment.track)))
