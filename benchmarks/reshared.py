@@ -136,18 +136,13 @@ def alarms(told: Sequence[Told]) -> list[Row]:
 def alarm_row(name: str, group: Sequence[Told]) -> Row:
     judged = [one for one in group if one.probability is not None]
     values = np.array([one.alarm for one in judged], float)
-    drawn = spread(np.arange(len(values)) % 2, values, judged)
-    units = len({one.sample.unit for one in judged})
-    _, (low, high) = widened((float(values.mean()), drawn), units)
+    share, units = float(values.mean()), [one.sample.unit for one in judged]
+    rank = np.arange(len(values)) % 2  # the resampler wants labels; they are not looked at
+    drawn = interval(lambda _, v: float(v.mean()), rank, values, units, draws=500, seed=SEED)
+    _, (low, high) = widened((share, drawn), len(set(units)))
     mark = name + (" (unseen)" if name in dev.UNSEEN_SETS else "")
     left = len(group) - len(judged)
-    return Row(mark, "false alarms", float(values.mean()), low, high, len(values), left)
-
-
-def spread(label: np.ndarray, values: np.ndarray, judged: Sequence[Told]) -> tuple[float, float]:
-    """Interval of a mean over people and videos; the resampler's labels play no part."""
-    units = [one.sample.unit for one in judged]
-    return interval(lambda _, v: float(v.mean()), label, values, units, draws=500, seed=SEED)
+    return Row(mark, "false alarms", share, low, high, len(values), left)
 
 
 def separation(told: Sequence[Told]) -> list[Row]:
