@@ -128,7 +128,7 @@ def alarms(told: Sequence[Told]) -> list[Row]:
         if not one.sample.label:
             by_source[one.sample.set].append(one)
     rows = [alarm_row(source, group) for source, group in sorted(by_source.items())]
-    unseen = [one for s in dev.UNSEEN_SETS for one in by_source[s]]
+    unseen = [one for s in sorted(dev.UNSEEN_SETS) for one in by_source[s]]
     everything = [one for group in by_source.values() for one in group]
     return [*rows, alarm_row("unseen sources", unseen), alarm_row("all sources", everything)]
 
