@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import string
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +25,7 @@ from typing import Any
 import numpy as np
 import speed
 from speed import Row, against, row, say
+from worker import Worker
 
 TOWERS = {
     "B/16": ((768, 3072, 12, 12, 16), (512, 2048, 12, 8), 512),
@@ -36,6 +35,7 @@ TOWERS = {
 SIZE, SIDE, FACE = 224, 156, 512
 WORDS = "a real fake photo of fe person"
 INFERENCE = ("published", "torch", "torch bf16", "onnx", "onnx int8")
+MEMORY = "memory"
 TRAINING = ("published step", "step", "published step bf16", "step bf16")
 
 
@@ -101,55 +101,30 @@ def take_turns(
     workers = {}
     for kind in kinds:
         say(f"{tower}: preparing {kind}")
-        workers[kind] = Worker(options, tower, work, kind)
+        workers[kind] = started(options, tower, work, kind)
     for worker in workers.values():
-        worker.seconds()
+        worker.ask()
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for turn in range(options.turns):
         say(f"{tower}: turn {turn + 1} of {options.turns}")
         for kind, worker in workers.items():
-            times[kind].append(worker.seconds() / options.faces)
-    peaks = {kind: worker.close() for kind, worker in workers.items()}
+            times[kind].append(worker.ask() / options.faces)
+    peaks = {kind: ended(worker) for kind, worker in workers.items()}
     return {kind: np.array(values) for kind, values in times.items()}, peaks
 
 
-class Worker:
-    """A process that times one kind of work on request."""
+def started(options: argparse.Namespace, tower: str, work: Path, kind: str) -> Worker:
+    command = [sys.executable, __file__, "--worker", kind, "--towers", tower]
+    command += ["--work", str(work), "--faces", str(options.faces)]
+    command += ["--threads", str(options.threads)]
+    return Worker(command, OMP_NUM_THREADS=str(options.threads))
 
-    def __init__(self, options: argparse.Namespace, tower: str, work: Path, kind: str) -> None:
-        command = [sys.executable, __file__, "--worker", kind, "--towers", tower]
-        command += ["--work", str(work), "--faces", str(options.faces)]
-        command += ["--threads", str(options.threads)]
-        threads = {"OMP_NUM_THREADS": str(options.threads)}
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | threads,
-        )
-        self._line()
 
-    def seconds(self) -> float:
-        """Of one call."""
-        assert self.process.stdin
-        print(file=self.process.stdin, flush=True)
-        return float(self._line())
-
-    def close(self) -> float:
-        """Let the process end; megabytes that it held while it worked."""
-        assert self.process.stdin
-        print("memory", file=self.process.stdin, flush=True)
-        peak = float(self._line())
-        self.process.communicate()
-        return peak
-
-    def _line(self) -> str:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"worker ended with {self.process.wait()}")
-        return line
+def ended(worker: Worker) -> float:
+    """Let the process end; megabytes that it held while it worked."""
+    peak = worker.ask(MEMORY)
+    worker.close()
+    return peak
 
 
 # In a worker.
@@ -163,7 +138,7 @@ def serve(options: argparse.Namespace) -> None:
     settle()
     print("ready", flush=True)
     for line in sys.stdin:
-        if line.strip() == "memory":
+        if line.strip() == MEMORY:
             print(status("VmHWM"), flush=True)
             continue
         start = time.perf_counter()

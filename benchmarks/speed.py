@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import scenes
+from worker import Worker
 
 ROOT = Path(__file__).parent.parent
 IMPORTS = "import numpy, cv2, onnxruntime"
@@ -134,34 +135,14 @@ def serve(work: Callable[[list[str]], Any]) -> None:
         print(time.perf_counter() - start, flush=True)
 
 
-class Worker:
-    """A process that times one kind of work on request."""
+def started(python: str, kind: str) -> Worker:
+    command = [python, __file__, "--worker", kind]
+    return Worker(command, OPENBLAS_NUM_THREADS="1")  # as the command line sets it for itself
 
-    def __init__(self, python: str, kind: str) -> None:
-        command = [python, __file__, "--worker", kind]
-        # As the command line sets it for itself.
-        quiet = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=quiet
-        )
-        self._line()
 
-    def seconds(self, paths: Sequence[Path]) -> float:
-        """Seconds per path."""
-        assert self.process.stdin
-        print(json.dumps([str(p) for p in paths]), file=self.process.stdin, flush=True)
-        return float(self._line()) / len(paths)
-
-    def close(self) -> None:
-        """Let the process end."""
-        self.process.communicate()
-
-    def _line(self) -> str:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"worker ended with {self.process.wait()}")
-        return line
+def seconds(worker: Worker, paths: Sequence[Path]) -> float:
+    """Seconds per path."""
+    return worker.ask(json.dumps([str(path) for path in paths])) / len(paths)
 
 
 # Figures.
@@ -188,16 +169,16 @@ def photo_speed(options: argparse.Namespace, work: Path) -> list[Row]:
 
 def take_turns(options: argparse.Namespace, paths: list[Path]) -> list[Any]:
     """Seconds a photo of each worker, turn by turn; the tower sees only a few of each turn's."""
-    workers = [Worker(options.runtime, kind) for kind in ("check", "decode", "decode-2")]
-    workers.append(Worker(sys.executable, "tower"))
+    workers = [started(options.runtime, kind) for kind in ("check", "decode", "decode-2")]
+    workers.append(started(sys.executable, "tower"))
     for worker in workers:
-        worker.seconds(paths[:2])
+        seconds(worker, paths[:2])
     times = []
     for turn in range(options.turns):
         say(f"photos, turn {turn + 1} of {options.turns}")
         some = paths[turn :: options.turns]
         shares = (some, some, some, some[:3])
-        times.append([w.seconds(part) for w, part in zip(workers, shares, strict=True)])
+        times.append([seconds(w, part) for w, part in zip(workers, shares, strict=True)])
     for worker in workers:
         worker.close()
     return list(np.array(times).T)
@@ -205,11 +186,11 @@ def take_turns(options: argparse.Namespace, paths: list[Path]) -> list[Any]:
 
 def video_speed(options: argparse.Namespace, work: Path) -> list[Row]:
     clip = scenes.video(work / "720p.mp4", 10, 1280, 720)
-    worker = Worker(options.runtime, "check")
+    worker = started(options.runtime, "check")
     rates = []
     for turn in range(3):
         say(f"video, turn {turn + 1} of 3")
-        rates.append(10 / worker.seconds([clip]))
+        rates.append(10 / seconds(worker, [clip]))
     worker.close()
     return [row("video seconds a second, 720p, every frame", np.array(rates), "s/s")]
 
