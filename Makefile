@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint speed bench pages samples golden clean
+.PHONY: help demo test browser lint speed bench pages samples golden clean
 
 help:
 	@echo "make demo     check the shipped samples with the runtime alone and show what was found"
@@ -17,8 +17,14 @@ help:
 demo: .venv/ready
 	.venv/bin/python examples/demo.py --out demo
 
-test: .venv-lab/ready
+test: .venv-lab/ready browser
 	.venv-lab/bin/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+# Tests of the web page need Debian's Chromium and are skipped, with the reason, where it cannot come.
+browser:
+	@command -v chromium > /dev/null || { command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ] && \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium > /dev/null; }; } \
+	  || echo "chromium is missing: tests of the web page will be skipped" >&2
 
 lint: .venv-lab/ready
 	.venv-lab/bin/ruff check .
@@ -55,5 +61,5 @@ clean:
 
 .venv-lab/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-lab
-	.venv-lab/$(PIP) -e '.[lab,bench,dev]'
+	.venv-lab/$(PIP) -e '.[lab,bench,serve,dev]'
 	touch $@
