@@ -8,6 +8,11 @@ UnmaskError
 │     bundle_missing · bundle_invalid · bundle_altered · bundle_unsupported
 ├── ConfigError      the caller asked for something that does not exist or cannot be
 │     unknown_detector · unknown_method · unknown_format · bad_option · not_installed
+├── ServeError       a request to `unmask serve`, or the server itself, cannot go on
+│     bad_request · unauthorised · foreign_host · foreign_origin · not_found · wrong_method
+│     too_slow · too_many_bytes · too_many_parts · unsupported_body · no_files · bad_field
+│     queue_full · too_many_uploads · internal · not_ready · storage_full · timeout · worker_lost
+│     folder_taken · address_taken · unreachable
 ├── FetchError       a download failed or was not what it should be
 │     fetch_failed · fetch_altered · unknown_model
 └── LabError         training or export cannot go on
@@ -72,6 +77,37 @@ class ConfigError(UnmaskError):
 
     CODES = frozenset(
         {"unknown_detector", "unknown_method", "unknown_format", "bad_option", "not_installed"}
+    )
+
+
+class ServeError(UnmaskError):
+    """A request to `unmask serve`, or the server itself, cannot go on."""
+
+    CODES = frozenset(
+        {
+            "bad_request",
+            "unauthorised",
+            "foreign_host",
+            "foreign_origin",
+            "not_found",
+            "wrong_method",
+            "too_slow",
+            "too_many_bytes",
+            "too_many_parts",
+            "unsupported_body",
+            "no_files",
+            "bad_field",
+            "queue_full",
+            "too_many_uploads",
+            "internal",
+            "not_ready",
+            "storage_full",
+            "timeout",
+            "worker_lost",
+            "folder_taken",
+            "address_taken",
+            "unreachable",
+        }
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -166,13 +166,18 @@ class Examiner:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def examine(self, path: str | Path) -> Finding:
-        """The finding about one file; what is wrong with the file is told in it, not raised."""
+    def examine(self, path: str | Path, progress: Callable[[float], None] | None = None) -> Finding:
+        """The finding about one file; what is wrong with the file is told in it, not raised.
+
+        Args:
+            path: Of the file.
+            progress: Told after each frame which share of the file is behind it, 0..1.
+        """
         try:
             with media.open_media(
                 path, limits=self._limits, sampling=self._sampling, history=self._history
             ) as source:
-                return self._weigh(source)
+                return self._weigh(source, progress or _unheard)
         except InputError as error:
             return _failed(path, error)
         except (ArithmeticError, LookupError, TypeError, ValueError, cv2.error) as error:
@@ -180,7 +185,7 @@ class Examiner:
             logging.getLogger("unmask").exception("defect while examining %r", str(path))
             return _failed(path, InputError("internal", f"Unmask failed on it: {error!r}."))
 
-    def _weigh(self, source: media.Source) -> Finding:
+    def _weigh(self, source: media.Source, progress: Callable[[float], None]) -> Finding:
         weigher = Weigher(
             source.media,
             self._threshold,
@@ -190,12 +195,13 @@ class Examiner:
             pictures=self._pictures,
         )
         video = source.media.kind == "video"
-        tracker = Tracker() if video else None
+        tracker, duration = Tracker() if video else None, source.media.duration
         for frame in _ahead(source.frames()) if video else source.frames():
             faces = self._finder.find(frame.pixels)[:MOST_FACES]
             if tracker:
                 faces = tracker.update(frame.pixels, faces)
             weigher.add(frame, self._judge(frame, faces))
+            progress(min(1.0, (frame.time or 0.0) / duration) if duration else 1.0)
         return weigher.finish()
 
     def _judge(self, frame: Frame, faces: Sequence[Face]) -> list[Judged]:
@@ -210,6 +216,10 @@ class Examiner:
             columns.append([opinion(detector.card, *one) for one in told])
         opinions = iter(zip(*columns, strict=True))
         return [Judged(face, next(opinions) if usable(face) else ()) for face in measured]
+
+
+def _unheard(share: float) -> None:
+    """Progress that nobody asked for."""
 
 
 def _promise(cards: Sequence[Card], fusion: Fusion, error: float) -> Promise:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from unmask.errors import BundleError, ConfigError
 from unmask.judge import card as cards
 from unmask.judge.card import Card, CropRecipe, ModelFile, OperatingPoint
 from unmask.judge.onnxfile import external
+from unmask.places import data_folder
 
 __all__ = [
     "Bundle",
@@ -167,15 +167,7 @@ def home() -> Path:
         >>> home().name
         'models'
     """
-    if chosen := os.environ.get("UNMASK_HOME"):
-        return Path(chosen).expanduser() / "models"
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "unmask" / "models"
+    return data_folder() / "models"
 
 
 def import_folder(folder: str | Path, *, replace: bool = False) -> Bundle:

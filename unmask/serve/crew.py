@@ -1,0 +1,245 @@
+"""The crew: keeps worker processes alive, hands them the queue, and loses nothing of it.
+
+At rest one worker with loaded models waits; more are started while analyses wait, and leave when
+nothing was asked of them for a while. All of this runs in the event loop's thread; the store is
+asked through its clerk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from unmask.serve import folder as folders
+from unmask.serve.events import Board, Progress
+from unmask.serve.folder import FILES, Folder
+from unmask.serve.hand import Hand, Message, Task, spawn
+from unmask.serve.metrics import Tally
+from unmask.serve.settings import Settings
+from unmask.serve.store import Clerk, Record, Store
+
+IDLE = 30.0
+"""Seconds after which a worker that is not the last one is let go."""
+
+TICK = 1.0
+"""Seconds between two looks at what time alone brings about."""
+
+SLOWEST_START = 30.0
+"""Longest pause, seconds, before another try with workers that die while they load."""
+
+
+class Crew:
+    """The worker processes of a running server.
+
+    Args:
+        settings: Of the server.
+        folder: The data folder.
+        store: The queue.
+        clerk: Through whom the store is asked.
+        board: Where progress is noted.
+        tally: Where is counted what happened.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Folder,
+        store: Store,
+        clerk: Clerk,
+        board: Board,
+        tally: Tally,
+    ) -> None:
+        self._settings, self._folder = settings, folder
+        self._store, self._clerk = store, clerk
+        self._board, self._tally = board, tally
+        self._hands: set[Hand] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._stillborn, self._not_before = 0, 0.0
+        self._stopped = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether some worker has its models loaded."""
+        return any(hand.ready for hand in self._hands)
+
+    @property
+    def pids(self) -> list[int]:
+        """The numbers of the worker processes."""
+        return [hand.pid for hand in self._hands]
+
+    def start(self, first: subprocess.Popen[bytes] | None = None) -> None:
+        """Begin; `first` is a worker process that was started already."""
+        self._employ(first or spawn())
+        self._spawn(self._run())
+
+    async def stop(self) -> None:
+        """End all workers and put back into the queue what they were at."""
+        self._stopped = True
+        for hand in list(self._hands):
+            self._end(hand, "stopped")
+        await asyncio.gather(*(hand.gone.wait() for hand in list(self._hands)))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def look(self) -> None:
+        """There may be something to do."""
+        self._news.set()
+
+    async def erase(self, id: str) -> bool:
+        """Remove an analysis, whatever state it is in; returns once nothing of it is left."""
+        async with self._turn:  # so that nobody claims it meanwhile
+            holders = [hand for hand in self._hands if hand.task and hand.task.id == id]
+            for hand in holders:
+                self._end(hand, "erased")
+                await hand.gone.wait()
+            there = await self._clerk(self._store.erase, id)
+            await asyncio.to_thread(self._folder.erase, id)
+        self._board.changed(id)
+        return there
+
+    async def _run(self) -> None:
+        while not self._stopped:
+            try:
+                async with asyncio.timeout(TICK):
+                    await self._news.wait()
+            except TimeoutError:
+                await self._sweep()
+            self._news.clear()
+            await self._hand_out()
+            await self._fit_size()
+
+    async def _hand_out(self) -> None:
+        """Give every free worker something to do, as long as there is something."""
+        for hand in [hand for hand in self._hands if hand.free]:
+            async with self._turn:
+                record = await self._clerk(self._store.claim, secrets.token_hex(16))
+                if record is None:
+                    return
+                assert record.lease is not None
+                hand.task = Task(record.id, record.lease, len(record.files))
+            self._board.changed(record.id)
+            await asyncio.to_thread(hand.send, self._job(record))
+
+    def _job(self, record: Record) -> Message:
+        home = self._folder.analysis(record.id)
+        return {
+            "files": [
+                (str(home / FILES / str(place)), file["name"])
+                for place, file in enumerate(record.files)
+            ],
+            "options": record.options,
+            "limits": limits(self._settings),
+            "models": record.models,
+            "out": str(home / str(record.lease)),
+        }
+
+    async def _fit_size(self) -> None:
+        """Start a worker where one is missed, let go one that has nothing to do."""
+        now = time.monotonic()
+        loading = sum(not hand.ready for hand in self._hands)
+        waiting = (await self._clerk(self._store.counts))["queued"]
+        short = not self._hands or (waiting > loading and not loading)
+        if short and len(self._hands) < self._settings.workers and now >= self._not_before:
+            self._employ(spawn())
+            return
+        late = [hand for hand in self._hands if hand.task and self._late(hand.task, now)]
+        for hand in late:
+            self._end(hand, "timeout")
+        idle = [hand for hand in self._hands if hand.free and now - hand.idle_since > IDLE]
+        if len(self._hands) > 1 and idle and not waiting:
+            idle[0].dismiss()
+
+    def _late(self, task: Task, now: float) -> bool:
+        return not task.why and now - task.since > self._settings.bounds.patience
+
+    async def _sweep(self) -> None:
+        for id in await self._clerk(self._store.expired, time.time()):
+            await self.erase(id)
+
+    def _employ(self, process: subprocess.Popen[bytes]) -> None:
+        hand = Hand(process)
+        self._hands.add(hand)
+        self._spawn(self._attend(hand))
+
+    async def _attend(self, hand: Hand) -> None:
+        """Listen to a worker for as long as it lives."""
+        async for message in hand.messages():
+            await self._hear(hand, message)
+        self._hands.discard(hand)
+        await self._bury(hand)
+        hand.gone.set()
+        self.look()
+
+    async def _hear(self, hand: Hand, message: Message) -> None:
+        task = hand.task
+        if "ready" in message:
+            hand.ready, self._stillborn = True, 0
+        elif task is None or task.why:
+            return
+        elif "progress" in message:
+            file, share = message["progress"]
+            done = (file + share) / task.files
+            self._board.tell(task.id, Progress(round(done, 4), file, task.files))
+            return
+        else:
+            await self._conclude(task, message)
+            hand.task = None
+        hand.idle_since = time.monotonic()
+        self.look()
+
+    async def _conclude(self, task: Task, message: Message) -> None:
+        """Record how a task ended, and remove what was uploaded for it."""
+        if "done" in message:
+            told: dict[str, Any] = message["done"]
+            kept = await self._clerk(self._store.finish, task.id, task.lease, **told)
+        else:
+            kept = await self._clerk(self._store.fail, task.id, task.lease, **message["failed"])
+        if kept:
+            self._tally.ended(time.monotonic() - task.since)
+            await asyncio.to_thread(self._folder.forget_files, task.id)
+        self._board.changed(task.id)
+
+    def _end(self, hand: Hand, why: str) -> None:
+        """End a worker's process, and whatever it is at, for a reason."""
+        if hand.task:
+            hand.task.why = hand.task.why or why
+        hand.kill()
+
+    async def _bury(self, hand: Hand) -> None:
+        """Clear away what a worker left that is no more."""
+        if not hand.ready and not self._stopped:
+            self._stillborn += 1
+            self._not_before = time.monotonic() + min(SLOWEST_START, 0.25 * 2**self._stillborn)
+        if not hand.task:
+            return
+        task, lost = hand.task, not hand.task.why
+        await asyncio.to_thread(folders.erase, self._partial(task))
+        if task.why == "timeout":
+            message = f"It took longer than {self._settings.bounds.patience:g} seconds."
+            await self._clerk(self._store.fail, task.id, task.lease, "timeout", message)
+        elif task.why != "erased":
+            await self._clerk(self._store.release, task.id, task.lease, lost=lost)
+        self._tally.lost(lost)
+        self._board.changed(task.id)
+
+    def _partial(self, task: Task) -> Path:
+        return self._folder.analysis(task.id) / task.lease
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    """What `unmask.media.Limits` takes."""
+    bounds = settings.bounds
+    known = {"bytes": bounds.file_bytes, "pixels": bounds.pixels, "seconds": bounds.seconds}
+    return known | {"photo_bytes": min(bounds.file_bytes, 256 << 20)}

@@ -1,0 +1,125 @@
+"""What happens to analyses, for those who wait for it: a blackboard, and server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from unmask.serve.store import Record
+
+HEARTBEAT = 15.0
+"""Seconds between comments that keep an idle stream open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an analysis is.
+
+    Attributes:
+        done: Share of all files, 0..1.
+        file: Index of the file that is examined.
+        files: How many there are.
+    """
+
+    done: float
+    file: int
+    files: int
+
+
+class Board:
+    """How far the running analyses are, and who wants to know; for the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self._progress: dict[str, Progress] = {}
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+
+    def tell(self, id: str, progress: Progress) -> None:
+        """Note how far an analysis is."""
+        self._progress[id] = progress
+        self._wake(id)
+
+    def changed(self, id: str) -> None:
+        """Say that an analysis has another state, or is no more."""
+        self._progress.pop(id, None)
+        self._wake(id)
+
+    def progress(self, record: Record) -> Progress:
+        """How far an analysis is."""
+        files = len(record.files)
+        if record.state == "done":
+            return Progress(1.0, files - 1, files)
+        return self._progress.get(record.id, Progress(0.0, 0, files))
+
+    @contextmanager
+    def watching(self, id: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something happens to an analysis."""
+        news = asyncio.Event()
+        self._watchers.setdefault(id, set()).add(news)
+        try:
+            yield news
+        finally:
+            self._watchers[id].discard(news)
+            if not self._watchers[id]:
+                del self._watchers[id]
+
+    def _wake(self, id: str) -> None:
+        for news in self._watchers.get(id, ()):
+            news.set()
+
+
+Fetch = Callable[[], Awaitable[Record | None]]
+
+
+async def ended(board: Board, id: str, fetch: Fetch, patience: float) -> Record | None:
+    """The analysis once it has ended, or as it is when patience is over."""
+    with board.watching(id) as news:
+        try:
+            async with asyncio.timeout(patience):
+                while (found := await fetch()) and not found.ended:
+                    await news.wait()
+                    news.clear()
+                return found
+        except TimeoutError:
+            return await fetch()
+
+
+async def stream(board: Board, id: str, fetch: Fetch) -> AsyncIterator[str]:
+    """The analysis' events as text: the present state at once, every change, and the end."""
+    told = None
+    with board.watching(id) as news:
+        while True:
+            news.clear()
+            found = await fetch()
+            now = _state(board, found)
+            if now != told:
+                yield _event("progress", now)
+                told = now
+            if found is None or found.ended:
+                yield _event("end", now)
+                return
+            if not await _within(news, HEARTBEAT):
+                yield ": still here\n\n"
+
+
+def _state(board: Board, record: Record | None) -> dict[str, Any]:
+    """The data of an event."""
+    if record is None:
+        return {"state": "erased", "progress": None}
+    return {"state": record.state, "progress": asdict(board.progress(record))}
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+async def _within(news: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    except TimeoutError:
+        return False
+    return True

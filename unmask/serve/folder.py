@@ -1,0 +1,163 @@
+"""The data folder: one for a server, private to its user, and never read through a link.
+
+    unmask.sqlite3              the store
+    incoming/<random>/0, 1 …    uploads that are not complete yet
+    analyses/<id>/files/0, 1 …  complete uploads, until they were examined
+    analyses/<id>/<place>/…     the results; `place` is the lease of the worker that made them
+
+No name on the disk is chosen by a client.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from unmask.errors import ConfigError, ServeError
+
+FILES = "files"
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Folder:
+    """The data folder of a running server.
+
+    Args:
+        root: Where it lies; made when it is not there.
+
+    Attributes:
+        root: The same, without links.
+
+    Raises:
+        ServeError: `folder_taken` when another server uses it.
+        ConfigError: `bad_option` when it cannot be made or written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root = root.resolve(strict=True)
+            self._lock = _locked(self.root / "lock")
+            for part in ("incoming", "analyses"):
+                _own(self.root / part)
+        except OSError as error:
+            raise ConfigError(
+                "bad_option", f"The data folder {str(root)!a} cannot be used: {error.strerror}."
+            ) from error
+
+    @property
+    def store(self) -> Path:
+        """The store's file."""
+        return self.root / "unmask.sqlite3"
+
+    def analysis(self, id: str) -> Path:
+        """The folder of one analysis."""
+        return self.root / "analyses" / id
+
+    def fresh(self) -> Path:
+        """A new, empty folder for an upload."""
+        made = self.root / "incoming" / secrets.token_hex(16)
+        made.mkdir(mode=0o700)
+        return made
+
+    def keep(self, upload: Path, id: str) -> None:
+        """Make a complete upload the files of an analysis."""
+        home = self.analysis(id)
+        home.mkdir(mode=0o700)
+        upload.rename(home / FILES)
+
+    def read(self, *parts: str) -> bytes | None:
+        """A file below `analyses`; `None` when it is not there, no plain file, or behind a link."""
+        if any(part in {"", ".", ".."} or "/" in part or "\0" in part for part in parts):
+            return None
+        with ExitStack() as opened:
+            try:
+                place = os.open(self.root / "analyses", os.O_DIRECTORY | _PLAIN)
+                opened.callback(os.close, place)
+                for part in parts[:-1]:
+                    place = os.open(part, os.O_DIRECTORY | _PLAIN, dir_fd=place)
+                    opened.callback(os.close, place)
+                file = os.open(parts[-1], _PLAIN, dir_fd=place)
+                with open(file, "rb") as stream:
+                    return stream.read()
+            except OSError:
+                return None
+
+    def erase(self, id: str) -> None:
+        """Remove everything of an analysis."""
+        erase(self.analysis(id))
+
+    def forget_files(self, id: str) -> None:
+        """Remove what was uploaded for an analysis, once it has ended."""
+        erase(self.analysis(id) / FILES)
+
+    def tidy(self, known: dict[str, str | None]) -> None:
+        """Remove what a killed server or worker left behind.
+
+        Args:
+            known: Every analysis that there is, with the place of its results; `None` while it
+                waits.
+        """
+        for left in _members(self.root / "incoming"):
+            erase(left)
+        for home in _members(self.root / "analyses"):
+            if home.name not in known:
+                erase(home)
+                continue
+            kept = known[home.name]
+            for part in _members(home):
+                if part.name != (FILES if kept is None else kept):
+                    erase(part)
+
+    def free(self) -> int:
+        """Bytes that are free on the disk."""
+        return shutil.disk_usage(self.root).free
+
+    def close(self) -> None:
+        """Let another server have the folder."""
+        os.close(self._lock)
+
+
+def erase(path: Path) -> None:
+    """Remove a file, a link itself, or a folder with all that is in it; what is not there is fine.
+
+    Raises:
+        OSError: When something of it is still there.
+    """
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path)
+    except FileNotFoundError:
+        pass
+
+
+def _members(folder: Path) -> Iterator[Path]:
+    return iter(list(folder.iterdir()) if folder.is_dir() else [])
+
+
+def _own(path: Path) -> None:
+    """Make a folder, and refuse a link in its place."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink():
+        raise ConfigError("bad_option", f"{path.name} in the data folder is a link.")
+
+
+def _locked(path: Path) -> int:
+    """Hold the folder's lock; the system lets go of it when this process ends, however it ends."""
+    import fcntl
+
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise ServeError(
+            "folder_taken", f"Another server uses the data folder {str(path.parent)!a}."
+        ) from None
+    return file

@@ -1,0 +1,136 @@
+"""One worker process as the server sees it: a pipe in, a pipe out, and a life that may end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_TOLD = 1 << 20
+"""Bytes of one message; a longer one is no message of ours."""
+
+Message = dict[str, Any]
+
+
+def spawn() -> subprocess.Popen[bytes]:
+    """Start a worker process; it loads its models by itself and then says that it is ready.
+
+    It is kept out of the terminal's process group, whose Ctrl-C is meant for the server: a worker
+    ends when its standard input does.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "unmask.serve.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+@dataclass(slots=True)
+class Task:
+    """What a worker is at.
+
+    Attributes:
+        id: Of the analysis.
+        lease: Under which it has it.
+        files: How many there are.
+        since: When it began, by the monotonic clock.
+        why: Code of the reason for which the server ended it; "" while it did not.
+    """
+
+    id: str
+    lease: str
+    files: int
+    since: float = field(default_factory=time.monotonic)
+    why: str = ""
+
+
+class Hand:
+    """A running worker process; to be used from the event loop's thread.
+
+    Args:
+        process: From `spawn`.
+
+    Attributes:
+        ready: Whether its models are loaded.
+        task: What it is at.
+        idle_since: By the monotonic clock.
+        gone: Set once it has ended and everything that it said was heard.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.ready = False
+        self.task: Task | None = None
+        self.idle_since = time.monotonic()
+        self.gone = asyncio.Event()
+        self._process = process
+        self._loop = asyncio.get_running_loop()
+        self._heard: asyncio.Queue[Message | None] = asyncio.Queue()
+        threading.Thread(target=self._listen, name="unmask-hand", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process' number."""
+        return self._process.pid
+
+    @property
+    def free(self) -> bool:
+        """Whether it waits for something to do."""
+        return self.ready and self.task is None
+
+    def send(self, message: Message) -> None:
+        """Say something to it; blocks while its pipe is full."""
+        pipe = self._process.stdin
+        assert pipe is not None
+        try:
+            pipe.write(json.dumps(message).encode() + b"\n")
+            pipe.flush()
+        except (OSError, ValueError):
+            self.kill()  # it is heard to be gone, like any other that dies
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """What it says, until it ends."""
+        while (message := await self._heard.get()) is not None:
+            yield message
+
+    def dismiss(self) -> None:
+        """Let it end as soon as it can, which is at once."""
+        pipe = self._process.stdin
+        assert pipe is not None
+        try:
+            pipe.close()
+        except OSError:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it now, whatever it is at."""
+        self._process.kill()
+
+    def _listen(self) -> None:
+        """Hand on what it says, line by line, then wait for its end; runs in a thread."""
+        pipe = self._process.stdout
+        assert pipe is not None
+        with pipe:
+            while line := pipe.readline(MOST_TOLD):
+                try:
+                    message = json.loads(line)
+                except ValueError:
+                    self.kill()
+                    break
+                self._pass(message)
+        self._process.wait()
+        self._pass(None)
+
+    def _pass(self, message: Message | None) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._heard.put_nowait, message)
+        except RuntimeError:
+            self.kill()  # the loop is closed: nobody will ever ask for more

@@ -1,0 +1,119 @@
+"""Starts the server: a worker that loads its models, which takes longest, then all the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from unmask.errors import ConfigError, ServeError
+from unmask.serve.folder import Folder
+from unmask.serve.hand import spawn
+from unmask.serve.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+LIBRARIES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+BACKLOG = 256
+CONNECTIONS = 512
+"""Connections at a time."""
+
+GRACE = 3
+"""Seconds that open requests have when the server is told to end."""
+
+
+def serve(settings: Settings, told: Callable[[str], None]) -> None:
+    """Serve until the process is told to end.
+
+    Args:
+        settings: Of the server.
+        told: Called with the page's address once it can be opened.
+
+    Raises:
+        ConfigError: `not_installed` without the extra, `bad_option` for a useless data folder.
+        ServeError: `address_taken`, `folder_taken`.
+    """
+    _refuse_without_libraries()
+    os.umask(0o077)
+    folder = Folder(settings.data)
+    with _bound(settings) as listening:
+        first = spawn()
+        try:
+            from unmask.serve.app import build
+
+            app = build(_of(settings, listening), folder, first)
+            asyncio.run(_run(app, listening, lambda: told(_address(settings, listening))))
+        finally:
+            if first.stdin:
+                first.stdin.close()
+            folder.close()
+
+
+async def _run(app: ASGIApp, listening: socket.socket, told: Callable[[], None]) -> None:
+    import uvicorn
+
+    from unmask.serve.wire import Wire
+
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        app,
+        http=Wire,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not (server.started or serving.done()):
+        await asyncio.sleep(0.005)
+    if server.started:
+        told()
+    await serving
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """A socket that listens for nobody yet."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except OSError as error:
+        raise ServeError(
+            "address_taken",
+            f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}.",
+        ) from error
+    return made
+
+
+def _of(settings: Settings, listening: socket.socket) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, port=listening.getsockname()[1])
+
+
+def _address(settings: Settings, listening: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listening.getsockname()[1]}/"
+
+
+def _refuse_without_libraries() -> None:
+    for name in LIBRARIES:
+        if not find_spec(name):
+            raise ConfigError(
+                "not_installed", f"{name} is missing; install it: pip install 'unmask[serve]'"
+            )

@@ -1,0 +1,309 @@
+"""The queue and the results' index: one SQLite file (WAL) that only the server process opens.
+
+An analysis is `queued`, then `running` under a lease that one worker holds, then `done` or
+`failed`. Whoever reports an end must still hold the lease, so that it can come only once. Deleted
+rows are overwritten with zeros, and nothing of them stays in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+STATES = ("queued", "running", "done", "failed")
+MOST_LOST = 2
+"""Workers that may die over one analysis before it is given up: it may be what kills them."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS analyses (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, key TEXT UNIQUE,
+    state TEXT NOT NULL, created REAL NOT NULL, finished REAL, expires REAL,
+    files TEXT NOT NULL, options TEXT NOT NULL, models TEXT NOT NULL, search TEXT NOT NULL,
+    lease TEXT, lost INTEGER NOT NULL DEFAULT 0, exit_code INTEGER, verdicts TEXT, error TEXT
+);
+CREATE INDEX IF NOT EXISTS by_state ON analyses (state, number);
+CREATE INDEX IF NOT EXISTS by_end ON analyses (expires);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An analysis that is asked for.
+
+    Attributes:
+        id: What it will be called.
+        key: The same for the same bytes, options and models.
+        files: Name, bytes and sha256 of each.
+        options: As `unmask.serve.options.Options` tells them.
+        models: sha256 of the networks it is to be made with.
+    """
+
+    id: str
+    key: str
+    files: list[dict[str, Any]]
+    options: dict[str, Any]
+    models: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An analysis as the store holds it; times in seconds since 1970.
+
+    Attributes:
+        number: Rises with every analysis.
+        id: As in `Entry`, and so are the next three.
+        files: Name, bytes and sha256 of each.
+        options: What was asked.
+        models: sha256 of the networks.
+        state: One of `STATES`.
+        created: When it was accepted.
+        finished: When it ended.
+        expires: When it will be erased; `None` for never or not known yet.
+        lease: Of the worker that has it, or that made its results.
+        exit_code: As `unmask check` would end.
+        verdicts: Per file: name, kind, verdict, probability, reasons.
+        error: Code and message of a failed one.
+    """
+
+    number: int
+    id: str
+    files: list[dict[str, Any]]
+    options: dict[str, Any]
+    models: list[str]
+    state: str
+    created: float
+    finished: float | None
+    expires: float | None
+    lease: str | None
+    exit_code: int | None
+    verdicts: list[dict[str, Any]] | None
+    error: dict[str, str] | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in {"done", "failed"}
+
+
+_JSON = {"files", "options", "models", "verdicts", "error"}
+_COLUMNS = ", ".join(Record.__dataclass_fields__)
+
+
+class QueueFullError(Exception):
+    """As many analyses wait as may."""
+
+
+class Store:
+    """The SQLite file; its methods block, and are safe to call from several threads in turn.
+
+    Args:
+        path: Of the file.
+        retention: Seconds for which ended analyses are kept; `None` for ever.
+    """
+
+    def __init__(self, path: Path, retention: float | None) -> None:
+        self._retention = retention
+        self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        path.chmod(0o600)
+        for setting in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
+            self._base.execute(f"PRAGMA {setting}")
+        self._base.execute("PRAGMA synchronous=NORMAL")
+        self._base.executescript(_TABLE)
+
+    def recover(self) -> dict[str, str | None]:
+        """Put back what a killed server was at; give every id with the place of its results."""
+        self._base.execute(
+            "UPDATE analyses SET state = 'queued', lease = NULL WHERE state = 'running'"
+        )
+        return dict(self._base.execute("SELECT id, lease FROM analyses").fetchall())
+
+    def enter(self, new: Entry, most: int) -> tuple[Record, bool]:
+        """Queue an analysis, unless there is one of the same key that has not failed.
+
+        Returns:
+            The analysis, and whether it is the new one.
+
+        Raises:
+            QueueFullError: When `most` wait already.
+        """
+        with self._transaction():
+            found = self._one("key = ?", new.key)
+            if found and found.state != "failed":
+                return found, False
+            if self.counts()["queued"] >= most:
+                raise QueueFullError
+            self._base.execute("UPDATE analyses SET key = NULL WHERE key = ?", (new.key,))
+            values = [new.id, new.key, time.time(), _words(new.files)]
+            values += [json.dumps(part) for part in (new.files, new.options, new.models)]
+            self._base.execute(
+                "INSERT INTO analyses (id, key, state, created, search, files, options, models) "
+                "VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)",
+                values,
+            )
+            return self._known(new.id), True
+
+    def same(self, key: str) -> Record | None:
+        """The analysis of a key, unless it failed."""
+        return self._one("key = ? AND state != 'failed'", key)
+
+    def fetch(self, id: str) -> Record | None:
+        """The analysis of an id."""
+        return self._one("id = ?", id)
+
+    def listing(self, limit: int, before: int | None = None, q: str = "") -> list[Record]:
+        """The newest analyses.
+
+        Args:
+            limit: At most so many.
+            before: Only those with a smaller number.
+            q: Only those with this in a file's name or in a verdict, in any case.
+        """
+        rows = self._base.execute(
+            f"SELECT {_COLUMNS} FROM analyses "  # noqa: S608 - our own column names
+            "WHERE number < ? AND instr(search, ?) ORDER BY number DESC LIMIT ?",
+            (2**63 - 1 if before is None else before, q.casefold(), limit),
+        )
+        return [_record(row) for row in rows.fetchall()]
+
+    def counts(self) -> dict[str, int]:
+        """How many analyses are in each state."""
+        rows = self._base.execute("SELECT state, count(*) FROM analyses GROUP BY state")
+        return dict.fromkeys(STATES, 0) | dict(rows.fetchall())
+
+    def claim(self, lease: str) -> Record | None:
+        """Give the analysis that has waited longest to the holder of a lease."""
+        with self._transaction():
+            found = self._one("state = 'queued' ORDER BY number")
+            if found is None:
+                return None
+            self._base.execute(
+                "UPDATE analyses SET state = 'running', lease = ? WHERE id = ?", (lease, found.id)
+            )
+            return self._known(found.id)
+
+    def finish(self, id: str, lease: str, exit_code: int, verdicts: list[dict[str, Any]]) -> bool:
+        """Record an end with results; `False` when the lease does not hold any more."""
+        with self._transaction():
+            found = self._one("id = ? AND state = 'running' AND lease = ?", id, lease)
+            if found is None:
+                return False
+            now = time.time()
+            self._base.execute(
+                "UPDATE analyses SET state = 'done', finished = ?, expires = ?, exit_code = ?, "
+                "verdicts = ?, search = ? WHERE id = ?",
+                (
+                    now,
+                    self._end(now),
+                    exit_code,
+                    json.dumps(verdicts),
+                    _words(found.files, verdicts),
+                    id,
+                ),
+            )
+            return True
+
+    def fail(self, id: str, lease: str, code: str, message: str) -> bool:
+        """Record an end without results; `False` when the lease does not hold any more."""
+        now = time.time()
+        done = self._base.execute(
+            "UPDATE analyses SET state = 'failed', finished = ?, expires = ?, error = ? "
+            "WHERE id = ? AND state = 'running' AND lease = ?",
+            (now, self._end(now), json.dumps({"code": code, "message": message}), id, lease),
+        )
+        return done.rowcount == 1
+
+    def release(self, id: str, lease: str, *, lost: bool) -> None:
+        """Put an analysis back into the queue, or give it up when it has lost too many workers.
+
+        Args:
+            id: Of the analysis.
+            lease: Of whoever had it.
+            lost: Whether its worker died of its own.
+        """
+        with self._transaction():
+            self._base.execute(
+                "UPDATE analyses SET state = 'queued', lease = NULL, lost = lost + ? "
+                "WHERE id = ? AND state = 'running' AND lease = ? AND lost + ? < ?",
+                (int(lost), id, lease, int(lost), MOST_LOST),
+            )
+            self.fail(id, lease, "worker_lost", "The worker processes that examined it died.")
+
+    def expired(self, now: float) -> list[str]:
+        """Ids of the analyses whose time has come."""
+        rows = self._base.execute("SELECT id FROM analyses WHERE expires <= ?", (now,))
+        return [id for (id,) in rows.fetchall()]
+
+    def erase(self, id: str) -> bool:
+        """Remove an analysis and every trace of it in the file and its log."""
+        done = self._base.execute("DELETE FROM analyses WHERE id = ?", (id,))
+        self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return done.rowcount == 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._base.close()
+
+    def _end(self, now: float) -> float | None:
+        return None if self._retention is None else now + self._retention
+
+    def _known(self, id: str) -> Record:
+        found = self.fetch(id)
+        assert found is not None
+        return found
+
+    def _one(self, where: str, *values: object) -> Record | None:
+        row = self._base.execute(
+            f"SELECT {_COLUMNS} FROM analyses WHERE {where} LIMIT 1",  # noqa: S608 - our own words
+            values,
+        ).fetchone()
+        return _record(row) if row else None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._base.execute("ROLLBACK")
+            raise
+        self._base.execute("COMMIT")
+
+
+class Clerk:
+    """Runs blocking calls one after another in a thread of its own, for those who must not wait."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "unmask-store")
+
+    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the call in its turn."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
+
+    def close(self) -> None:
+        """Finish what was asked, then stop."""
+        self._pool.shutdown()
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    named = zip(Record.__dataclass_fields__, row, strict=True)
+    return Record(**{k: json.loads(v) if k in _JSON and v else v for k, v in named})
+
+
+def _words(files: list[dict[str, Any]], verdicts: list[dict[str, Any]] | None = None) -> str:
+    """What a search looks through."""
+    told = [str(one["verdict"]) for one in verdicts or () if one["verdict"]]
+    words = [*(file["name"] for file in files), *told, *(t.replace("_", " ") for t in told)]
+    return "\n".join(words).casefold()
