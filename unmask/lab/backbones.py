@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from unmask.errors import ConfigError, LabError
 from unmask.judge.bundle import home
+from unmask.lab import towers
 from unmask.lab.method import Recipe, build
 
 FACE_LANGUAGE: Final = "unmask/face-language"
@@ -129,6 +130,9 @@ class Backbone(Given):
 
     def encode(self, x: Tensor) -> Tensor:
         """Normalised pixels, shape (n, 3, size, size), to the pooled feature, (n, width)."""
+        short = towers.pooled(self.vision, x)
+        if short is not None:
+            return short
         out = self.vision(pixel_values=x)
         pooled: Tensor | None = getattr(out, "pooler_output", None)
         return out.last_hidden_state[:, 0] if pooled is None else pooled

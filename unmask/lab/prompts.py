@@ -8,12 +8,15 @@ directions, as SigLIP's, are computed at full length.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from unmask.errors import LabError
+from unmask.lab import towers
 from unmask.lab.backbones import Backbone
+from unmask.lab.towers import Past
 
 
 def tokenise(backbone: Backbone, texts: Sequence[str]) -> Tensor:
@@ -65,7 +68,9 @@ def token_embeddings(backbone: Backbone, ids: Tensor) -> Tensor:
     return out
 
 
-def encode_text(backbone: Backbone, ids: Tensor, embeddings: Tensor | None = None) -> Tensor:
+def encode_text(
+    backbone: Backbone, ids: Tensor, embeddings: Tensor | None = None, past: Past | None = None
+) -> Tensor:
     """Features of texts in the space shared with pictures, shape (n, joint); no unit norm.
 
     Args:
@@ -73,19 +78,47 @@ def encode_text(backbone: Backbone, ids: Tensor, embeddings: Tensor | None = Non
         ids: Shape (n, l), as `tokenise` gives them; (1, l) stands for all of `embeddings`.
         embeddings: Shape (n, l, d), taken for those of `ids` before their places are added; the
             places of the end tokens still come from `ids`.
+        past: Of `begin`, for the first words; `embeddings` are then those of the others.
     """
     text, end = _text(backbone).text, ends(backbone, ids) if backbone.causal else None
-    length = ids.shape[1] if end is None else int(end.max()) + 1
     words = token_embeddings(backbone, ids) if embeddings is None else embeddings
-    hidden = words[:, :length] + text.embeddings.position_embedding.weight[:length]
-    mask = None if end is None else _causal(length, hidden)
-    hidden = text.final_layer_norm(text.encoder(inputs_embeds=hidden, attention_mask=mask)[0])
+    first = 0 if past is None else past[0][0].shape[2]
+    length = ids.shape[1] if end is None else int(end.max()) + 1
+    places = text.embeddings.position_embedding.weight[first:length]
+    hidden = words[:, : length - first] + places
     if end is None:
-        read: Tensor = text.head(hidden[:, -1])
+        hidden = text.encoder(inputs_embeds=hidden, attention_mask=None)[0]
+        read: Tensor = text.head(text.final_layer_norm(hidden)[:, -1])
         return read
-    rows = torch.arange(hidden.shape[0], device=hidden.device)
-    out: Tensor = backbone.text_projection(hidden[rows, end.expand(hidden.shape[0])])
+    hidden = _read(text.encoder, hidden, (end - first).expand(hidden.shape[0]), past)
+    out: Tensor = backbone.text_projection(text.final_layer_norm(hidden))
     return out
+
+
+def begin(backbone: Backbone, embeddings: Tensor) -> Past | None:
+    """What the words of a text see of those before them, which are always the same.
+
+    Args:
+        backbone: With a text tower.
+        embeddings: Of the first words before their places are added, shape (1, l, d).
+
+    Returns:
+        For `encode_text`; None where the tower has to see the text as a whole.
+    """
+    text = _text(backbone).text
+    if not (backbone.causal and towers.fits(text.encoder)):
+        return None
+    places = text.embeddings.position_embedding.weight[: embeddings.shape[1]]
+    return towers.begin(text.encoder, embeddings + places)
+
+
+def _read(encoder: Any, hidden: Tensor, end: Tensor, past: Past | None) -> Tensor:
+    """What a causal encoder makes of the end tokens, shape (n, d)."""
+    if towers.fits(encoder):
+        return towers.read(encoder, hidden, end, past)
+    mask = _causal(hidden.shape[1], hidden)
+    hidden = encoder(inputs_embeds=hidden, attention_mask=mask)[0]
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), end]
 
 
 def embed(backbone: Backbone, texts: Sequence[str]) -> Tensor:

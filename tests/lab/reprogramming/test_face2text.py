@@ -54,6 +54,12 @@ def test_nothing_but_border_projection_and_recogniser_is_stored(clip: Path) -> N
     assert set(made(clip, prompt="random")[1].state_dict()) == own | {"words.word"}
 
 
+def asking(tower: Any) -> nn.Module:
+    """What every token that asks in the first block goes through."""
+    layer: nn.Module = tower.text.encoder.layers[0].self_attn.q_proj
+    return layer
+
+
 def test_a_prompt_up_to_its_end_equals_all_77_tokens(clip: Path) -> None:
     _, network = made(clip, recogniser=Who())
     tower, words = network.backbone, network.words
@@ -63,12 +69,11 @@ def test_a_prompt_up_to_its_end_equals_all_77_tokens(clip: Path) -> None:
     tokens = token_embeddings(tower, ids).clone()
     tokens[:, 6] = word
     lengths: list[int] = []
-    hook = tower.text.encoder.register_forward_pre_hook(
-        lambda _, given, named: lengths.append(named["inputs_embeds"].shape[1]), with_kwargs=True
-    )
+    hook = asking(tower).register_forward_hook(lambda _, x, y: lengths.append(y.shape[1]))
     found = words.fake(tower, word)
+    assert torch.equal(words.fake(tower, word), found)
     hook.remove()
-    assert lengths == [9]
+    assert lengths == [6, 3, 3]  # what stands before the face is read once
     hidden = tokens + tower.text.embeddings.position_embedding.weight
     later = torch.full((77, 77), -torch.inf).triu(1)
     whole = tower.text.encoder(inputs_embeds=hidden, attention_mask=later[None, None])[0]
@@ -78,26 +83,27 @@ def test_a_prompt_up_to_its_end_equals_all_77_tokens(clip: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "calls"),
+    ("config", "once", "each"),
     [
-        ({}, 2),
-        ({"prompt": "random"}, 2),
-        ({"recogniser": Who()}, 4),
-        ({"recogniser": Who(), "face": "both"}, 6),
+        ({}, 2, 0),
+        ({"prompt": "random"}, 3, 0),
+        ({"recogniser": Who()}, 2, 1),
+        ({"recogniser": Who(), "face": "both"}, 2, 2),
     ],
 )
-def test_what_never_changes_is_computed_once(clip: Path, config: Any, calls: int) -> None:
-    """Of three forward passes: a prompt without a face is encoded in the first only."""
+def test_what_never_changes_is_computed_once(clip: Path, config: Any, once: int, each: int) -> None:
+    """A prompt without a face is encoded in the first of three passes only, as is the beginning
+    of one with a face, or with a word in its place."""
     method, network = made(clip, **config)
     seen: list[Any] = []
-    network.backbone.text.encoder.register_forward_hook(lambda *_: seen.append(_))
+    asking(network.backbone).register_forward_hook(lambda *_: seen.append(_))
     with torch.no_grad():
         answers = [network(faces(method)) for _ in range(3)]
-    assert len(seen) == calls
+    assert len(seen) == once + 3 * each
     assert torch.equal(answers[0], answers[2])
     network.load_state_dict(network.state_dict())
     network(faces(method))
-    assert len(seen) == calls + 2  # new weights, new words
+    assert len(seen) == 2 * once + 4 * each  # new weights, new words
 
 
 def test_a_random_word_is_kept_with_the_weights(clip: Path) -> None:

@@ -7,12 +7,13 @@ Detection", AAAI 2025, arXiv 2409.02664, section on Face2Text prompts; words, pl
 as in its published code.
 
 Nothing here learns. So a prompt without a face is the same for every picture and computed once; and
-since each word of a CLIP prompt sees only those before it, nothing after the end token is computed.
+since each word of a CLIP prompt sees only those before it, nothing after the end token is computed,
+and what stands before the face only once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unmask.lab.backbones import Backbone
-from unmask.lab.prompts import encode_text, token_embeddings, tokenise, where
+from unmask.lab.prompts import begin, encode_text, token_embeddings, tokenise, where
+from unmask.lab.towers import Past
 
 FACE = "FE"
 """Stands in a template where the face embedding belongs."""
@@ -38,6 +40,7 @@ class Prompt(nn.Module):
     ids: Tensor
     tokens: Tensor
     known: Tensor | None
+    begun: Past | None
 
     def __init__(self, backbone: Backbone, template: str) -> None:
         super().__init__()
@@ -47,6 +50,7 @@ class Prompt(nn.Module):
         tokens = token_embeddings(backbone, ids).detach()
         self.register_buffer("tokens", tokens, persistent=False)
         self.register_buffer("known", None, persistent=False)
+        self.begun = None
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     def forward(self, backbone: Backbone, word: Tensor | None = None) -> Tensor:
@@ -62,17 +66,19 @@ class Prompt(nn.Module):
         if self.place is None:
             return F.normalize(encode_text(backbone, self.ids), dim=-1)
         assert word is not None
+        if self.begun is None:
+            self.begun = _always(begin, backbone, self.tokens[:, : self.place])
         tokens = self.tokens.expand(word.shape[0], -1, -1)
-        before, after = tokens[:, : self.place], tokens[:, self.place + 1 :]
-        tokens = torch.cat([before, word[:, None].to(tokens.dtype), after], 1)
-        return F.normalize(encode_text(backbone, self.ids, tokens), dim=-1)
+        parts = [word[:, None].to(tokens.dtype), tokens[:, self.place + 1 :]]
+        if self.begun is None:
+            parts = [tokens[:, : self.place], *parts]
+        found = encode_text(backbone, self.ids, torch.cat(parts, 1), self.begun)
+        return F.normalize(found, dim=-1)
 
     def once(self, backbone: Backbone, word: Tensor | None = None) -> Tensor:
         """As `forward` for what never changes: computed at the first call, and kept."""
         if self.known is None:
-            kind = self.ids.device.type
-            with torch.inference_mode(False), torch.no_grad(), torch.autocast(kind, enabled=False):
-                self.known = self(backbone, word)
+            self.known = _always(self, backbone, word)
         return self.known
 
 
@@ -134,6 +140,13 @@ class Face2Text(nn.Module):
         return torch.stack(both, 1)
 
 
+def _always(make: Callable[..., Any], backbone: Backbone, *given: Any) -> Any:
+    """What is made once and kept, whatever the first call was for."""
+    kind = next(backbone.parameters()).device.type
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast(kind, enabled=False):
+        return make(backbone, *given)
+
+
 def _forget(prompt: Any, _: Any) -> None:
     """New weights may mean new words."""
-    prompt.known = None
+    prompt.known = prompt.begun = None
