@@ -189,12 +189,19 @@ class Faces(Drawn):
 
 
 class Held(Dataset[dict[str, Any]]):
-    """Every face of the val split, first as it is ("plain"), then made anew as in training."""
+    """Every face of the val split, first as it is ("plain"), then made anew as in training.
 
-    def __init__(self, cache: FaceCache, tell: Tell, seed: int) -> None:
+    Sets of `without` choose no checkpoint either.
+    """
+
+    def __init__(
+        self, cache: FaceCache, tell: Tell, seed: int, without: Sequence[str] = ()
+    ) -> None:
         plain = Tell(tell.recipe, Making(0, 0, 0, 0, 0))
         self.cache, self.tells, self.seed = cache, (plain, tell), seed
-        self.rows = [i for i in range(len(cache)) if cache.sample(i).split == "val"]
+        samples = [cache.sample(index) for index in range(len(cache))]
+        held = [s.split == "val" and s.set not in without for s in samples]
+        self.rows = np.flatnonzero(held).tolist()
 
     def __len__(self) -> int:
         return 2 * len(self.rows)
@@ -218,4 +225,4 @@ def told_faces(
     """
     photos = [s for s in dev.samples(root) if s.path.suffix != ".mp4" and s.split != "test"]
     faces = FaceCache(photos, cache)
-    return Data(Faces(faces, tell, count, seed, without), Held(faces, tell, seed))
+    return Data(Faces(faces, tell, count, seed, without), Held(faces, tell, seed, without))

@@ -76,7 +76,7 @@ class Config:
         hidden: Share of patches hidden in training.
         blend, cover, again, wear, spoil: Of `unmask.lab.language.told.Making`.
         views: Faces an epoch.
-        without: Sets that training does not see.
+        without: Sets that neither training nor validation sees.
     """
 
     size: int = 128
