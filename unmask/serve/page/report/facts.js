@@ -1,0 +1,48 @@
+/** What is known about a file: its kind, its fingerprint, and what it tells of its own past. */
+
+import { h } from "../base/dom.js";
+import { shown } from "../base/names.js";
+import { clock, size } from "../base/words.js";
+
+/** @import {Fact, FileFacts, Finding, Media} from "../base/shapes.js" */
+
+/** @param {Finding} finding @param {FileFacts | undefined} file */
+export function facts(finding, file) {
+  const { media, sha256 } = finding;
+  const rows = [
+    ["File", shown(finding.path, 8192)],
+    ["Kind", media && kind(media)],
+    ["Size", file && size(file.bytes)],
+    ["SHA-256", (sha256 ?? file?.sha256) && h("code", {}, sha256 ?? file?.sha256)],
+  ];
+  return h(
+    "section", { class: "origin" }, h("h3", {}, "File and provenance"),
+    h("dl", { class: "file" }, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    media && media.facts.length > 0 && history(media.facts),
+  );
+}
+
+/** @param {Media} media */
+function kind(media) {
+  const parts = [`${media.format} ${media.kind}`, `${media.width} × ${media.height} px`];
+  if (media.duration !== null) parts.push(clock(media.duration));
+  if (media.frame_rate !== null) parts.push(`${Number(media.frame_rate.toPrecision(4))} frames/s`);
+  return parts.join(", ");
+}
+
+/** @param {Fact[]} all */
+function history(all) {
+  return [
+    h("p", { class: "hint" }, "Found in the file or estimated from it. Anyone can write such entries; they are no part of the score."),
+    h("table", { class: "facts" },
+      h("thead", {}, h("tr", {}, ["Fact", "Value", "What it may mean"].map((title) => h("th", { scope: "col" }, title)))),
+      h("tbody", {}, all.map((fact) => h("tr", {},
+        h("th", { scope: "row" }, h("code", {}, shown(fact.name))), h("td", {}, shown(told(fact.value))), h("td", {}, shown(fact.note)))))),
+  ];
+}
+
+/** @param {string | number | boolean} value */
+function told(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return typeof value === "number" ? String(Number(value.toPrecision(6))) : value;
+}

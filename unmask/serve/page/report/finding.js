@@ -1,0 +1,82 @@
+/** All about one input: the answer, the picture, time line or faces, the file's own facts. */
+
+import { h, icon } from "../base/dom.js";
+import { shown } from "../base/names.js";
+import { between, percent, state } from "../base/words.js";
+import { sentences } from "./face.js";
+import { every, faces } from "./faces.js";
+import { facts } from "./facts.js";
+import { gauge } from "./gauge.js";
+import { seen } from "./people.js";
+import { stage } from "./stage.js";
+import { video } from "./video.js";
+
+/** @import {FileFacts, Finding, Pictures, Run} from "../base/shapes.js" */
+
+/**
+ * What a finding is shown with.
+ *
+ * @typedef {{finding: Finding, pictures: Pictures | null, facts: FileFacts | undefined,
+ *   file: File | undefined, run: Run, load: import("./loader.js").Load,
+ *   signal: AbortSignal}} Input
+ */
+
+/** @param {Input} input @returns {HTMLElement[]} */
+export function body(input) {
+  const { finding, pictures, run, load } = input;
+  const all = seen(finding, pictures);
+  const { picture, parts } = finding.kind === "video" ? moving(input, all) : still(input, all);
+  return [
+    h("div", { class: picture ? "answer pictured" : "answer" }, words(finding, run), picture),
+    ...parts.filter((part) => part !== null),
+    ...(finding.kind === "video" || finding.faces.length > 1 ? [every(finding)] : []),
+    facts(finding, input.facts),
+  ].filter(Boolean);
+}
+
+/** @param {Input} input @param {import("./people.js").Seen[]} all */
+function still({ finding, pictures, run, load }, all) {
+  const numbered = all.map((one, i) => ({ label: i + 1, one }));
+  return { picture: stage(finding, pictures, numbered, run.threshold, load), parts: [faces(numbered, run, load)] };
+}
+
+/** @param {Input} input @param {import("./people.js").Seen[]} all */
+function moving({ finding, pictures, run, load, signal, file }, all) {
+  const made = video(finding, all, pictures, run, load, signal, file);
+  return { picture: made.stage, parts: [made.section] };
+}
+
+/** @param {Finding} finding @param {Run} run */
+function words(finding, run) {
+  const what = state(finding);
+  return h(
+    "div", { class: `words ${what.key}` },
+    h("p", { class: "verdict" }, icon(what.key), what.title),
+    finding.probability !== null && certainty(finding, run.threshold),
+    finding.error && h("p", {}, shown(finding.error.message), " ", h("code", {}, shown(finding.error.code))),
+    what.meaning && h("p", {}, what.meaning),
+    finding.notes.length > 0 && !["noface", "failed"].includes(what.key) &&
+      h("div", { class: "doubts" }, h("h3", {}, "Reasons to doubt this answer"), sentences(finding.notes)),
+  );
+}
+
+/** @param {Finding} finding @param {number} threshold */
+function certainty(finding, threshold) {
+  const doubt = between(finding.interval);
+  const several = new Set(finding.faces.map((face) => face.track)).size > 1;
+  const worst = several ? ` for the worst ${finding.kind === "video" ? "person" : "face"}` : "";
+  return [
+    h("p", { class: "certainty" }, h("b", {}, percent(finding.probability)), ` probability of manipulation${worst}`,
+      doubt && h("span", {}, `, 95% interval ${doubt}`)),
+    gauge(finding.probability, finding.interval, threshold),
+    ends(threshold),
+  ];
+}
+
+/** Labels under the large gauge; the threshold's own has the right of way. @param {number} threshold */
+function ends(threshold) {
+  const limit = h("span", { class: "limit" }, `threshold ${percent(threshold)}`);
+  limit.style.left = `${100 * Math.min(Math.max(threshold, 0.1), 0.9)}%`;
+  return h("p", { class: "ends", "aria-hidden": "true" }, threshold > 0.25 && h("span", {}, "0%"), limit,
+    threshold < 0.75 && h("span", { class: "last" }, "100%"));
+}
