@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.lab.backbones_tiny import tiny
 from tests.lab.kept import Kept
 from unmask.errors import LabError
 from unmask.judge.bundle import CropRecipe
@@ -244,3 +245,19 @@ def test_the_card_is_told_where_its_numbers_come_from() -> None:
     assert sections["calibration"]["n"] == 16
     assert sections["calibration"]["fitted_on"].endswith("a, b")
     assert sections["operating_points"]
+
+
+def test_kept_pairs_are_the_same_for_all_methods_of_one_crop(cache: Cache, tmp_path: Path) -> None:
+    settings = {"backbone": str(tiny(folder=tmp_path / "clip")), "kept": True, "pairs": 6}
+    first = build("linear_probe", settings).data(Path("root"), tmp_path / "cache", 3)
+    looked = len(cache.seen)
+    assert looked
+    cache.seen.clear()
+    second = build("gend", settings).data(Path("root"), tmp_path / "cache", 3)
+    assert not cache.seen
+    assert len(second.train) == 6  # type: ignore[arg-type]
+    assert torch.equal(first.train[5]["image"], second.train[5]["image"])
+    assert second.val[0]["kind"] == BLEND
+    build("gend", settings | {"without": (GAN,)}).data(Path("root"), tmp_path / "cache", 3)
+    assert cache.seen
+    assert GAN not in cache.seen

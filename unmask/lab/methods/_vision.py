@@ -6,14 +6,17 @@ the backbone's frozen weights stay in its folder. An exported bundle holds every
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unmask.lab import backbones
+from unmask.lab.data.kept import Kept
 from unmask.lab.method import Batch, Data, square
 from unmask.lab.methods import _labelled, _plain
 
@@ -25,10 +28,17 @@ class Config(_labelled.Settings):
     Attributes:
         backbone: As the hub calls it, "unmask/face-language", or a folder.
         margin: Side of the crop in face sides.
+        kept: Whether pairs are made once, at full wear, and come back in every epoch: see
+            `unmask.lab.data.kept`. Otherwise every epoch has pairs of its own.
     """
 
     backbone: str = "openai/clip-vit-large-patch14"
     margin: float = 1.3
+    kept: bool = False
+
+
+FAR = 1 << 16
+"""An epoch in which wear has long been at its strongest."""
 
 
 class Margin(nn.Module):
@@ -51,6 +61,18 @@ class Vision(_plain.Plain):
         side = backbones.side(backbones.locate(self.config.backbone))
         return square("box", side, self.config.margin)
 
+    def data(self, root: Path, cache: Path, seed: int) -> Data:
+        data = super().data(root, cache, seed)
+        return kept(data, cache / f"pairs-{self._key(root, seed)}") if self.config.kept else data
+
+    def _key(self, root: Path, seed: int) -> str:
+        """Of all that decides how the pairs look."""
+        names = [field.name for field in fields(_labelled.Settings)]
+        settings = {name: getattr(self.config, name) for name in names}
+        files = [str(sample.path) for sample in _labelled.photos(root)]
+        told = repr((files, self.crop(), settings, seed))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         image, label = flat(batch)
         return {"loss": F.cross_entropy(network(image).float(), label)}
@@ -63,6 +85,12 @@ class Vision(_plain.Plain):
 
     def calibrate(self, network: nn.Module, data: Data, batches: Iterable[Batch]) -> dict[str, Any]:
         return super().calibrate(Margin(network), data, batches)
+
+
+def kept(data: Data, folder: Path) -> Data:
+    """The same pairs, read from a folder, or made for it when it does not hold them yet."""
+    data.train.set_epoch(FAR)  # type: ignore[attr-defined]
+    return Data(Kept(data.train, folder / "train"), Kept(data.val, folder / "val"))
 
 
 def flat(batch: Batch) -> tuple[Tensor, Tensor]:
