@@ -59,6 +59,7 @@ function unreachable(error) {
  * @param {{get(name: string): string | null}} headers
  */
 export function problem(status, body, headers) {
+  /** @type {{detail?: string, title?: string, code?: string}} */
   let told = {};
   try {
     told = JSON.parse(body);

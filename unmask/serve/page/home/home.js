@@ -25,9 +25,10 @@ export function home(signal) {
 /** What can come out of it, before anything is sent. */
 function answers() {
   const { manipulated, inconclusive, none } = STATES;
+  /** @type {[import("../base/words.js").State, string][]} */
   const told = [
     [manipulated, "A face reaches the threshold. A reason to look closer, no proof."],
-    [inconclusive, "Too small, too blurred, no face, or the detectors disagree with what they know."],
+    [inconclusive, "The picture is too poor to tell, holds no face, or no detector could judge it."],
     [none, "No face reaches the threshold. Not a seal of authenticity."],
   ];
   return h(

@@ -9,26 +9,26 @@ import { trouble } from "../base/dialogs.js";
 import { h } from "../base/dom.js";
 
 const POINTS = [
-  ["fpr=0.01", "about 1 in 100", "misses more"],
-  ["fpr=0.05", "about 5 in 100", "usual"],
-  ["fpr=0.1", "about 10 in 100", "catches more"],
+  ["fpr=0.01", "1 in 100"],
+  ["fpr=0.05", "5 in 100 (usual)"],
+  ["fpr=0.1", "10 in 100"],
 ];
-const PROMISES = [["", "No promise"], ["0.05", "At most 5 in 100 wrong"], ["0.1", "At most 10 in 100 wrong"], ["0.2", "At most 20 in 100 wrong"]];
-const FRAMES = [["", "32, spread evenly (usual)"], ["100", "100, spread evenly"], ["300", "300, spread evenly"], ["all", "Every frame (slow)"]];
+const PROMISES = [["", "No promise"], ["0.05", "5 in 100"], ["0.1", "10 in 100"], ["0.2", "20 in 100"]];
+const FRAMES = [["", "32 (usual)"], ["100", "100"], ["300", "300"], ["all", "All (slow)"]];
 
 /** @returns {Options} */
 export function options() {
   const boxes = h("div", { class: "boxes" });
-  const at = selection("at", POINTS.map(([value, rate, word]) => [value, `${rate} (${word})`]), "fpr=0.05");
+  const at = selection("at", POINTS, "fpr=0.05");
   const promise = selection("promise", PROMISES, "");
   const frames = selection("frames", FRAMES, "");
   const node = h(
     "details", { class: "options", ontoggle: () => node.open && fill(boxes) },
     h("summary", {}, "Options"),
     h("div", { class: "fields" },
-      field(at, "False alarms", "How many unmanipulated faces may reach the threshold by mistake, on pictures like those it was set with. Fewer false alarms mean more missed forgeries."),
-      field(promise, "Promised error", "Answer only where so small an error can be promised for both genuine and manipulated faces. What cannot be told within it becomes inconclusive."),
-      field(frames, "Frames of a video", "A video is judged by the frames that are examined; what lies between them is not seen."),
+      field(at, "False alarms", "How many unmanipulated faces may reach the threshold by mistake. Fewer false alarms mean more missed forgeries."),
+      field(promise, "Promised error", "Answer only where no more wrong answers can be promised, for genuine and for manipulated faces alike. All else becomes inconclusive."),
+      field(frames, "Frames of a video", "How many are examined, spread evenly; what lies between them is not seen. More take longer."),
       h("fieldset", {}, h("legend", {}, "Detectors"), boxes)),
   );
   return { node, fields: () => fields(boxes, { at, promise, frames }) };

@@ -49,14 +49,16 @@ export function picker(signal, options) {
   function remove(file) {
     keep(files.filter((other) => other !== file));
     say(`${plain(file.name)} removed.`);
-    (files.length ? start : zone.querySelector("button")).focus();
+    /** @type {HTMLElement | null} */
+    const next = files.length ? start : zone.querySelector("button");
+    next?.focus();
   }
 
   async function send() {
     const { node: bar, done } = sending(files, options.fields(), signal);
     tray.hidden = true;
     place.replaceChildren(bar);
-    bar.querySelector("button").focus();
+    bar.querySelector("button")?.focus();
     try {
       const analysis = await done;
       remember(analysis.id, files);

@@ -9,19 +9,24 @@ import { heated } from "./heat.js";
 /** @import {Face, FacePictures, Quality, Run, Score} from "../base/shapes.js" */
 
 /**
+ * What cards are made with: `tag` is the heading's, `remark` stands beside it, `fade` as for
+ * `heated`.
+ *
+ * @typedef {{run: Run, load: import("./loader.js").Load, tag?: string, remark?: string,
+ *   fade?: {share: number}}} Setting
+ */
+
+/**
  * @param {string} name Such as "Face 1".
  * @param {Face} face
  * @param {FacePictures | null} pictures
- * @param {Run} run
- * @param {import("./loader.js").Load} load
- * @param {string} [remark] Beside the name.
- * @param {{share: number}} [fade] As for `heated`.
+ * @param {Setting} setting
  */
-export function card(name, face, pictures, run, load, remark = "", fade = undefined) {
+export function card(name, face, pictures, { run, load, tag = "h4", remark, fade }) {
   const id = unique("face");
   return h(
     "article", { class: "face", "aria-labelledby": id },
-    h("h4", { id }, name, remark && h("small", {}, remark)),
+    h(tag, { id }, name, remark && h("small", {}, remark)),
     pictures && heated(pictures, name, load, fade),
     h("div", { class: "told" }, scores(face, run), doubts(face), face.quality && quality(face.quality)),
   );

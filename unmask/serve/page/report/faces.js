@@ -20,7 +20,9 @@ export function faces(numbered, run, load) {
   if (!numbered.length) return null;
   const ranked = [...numbered].sort((a, b) => strength(b.one.face) - strength(a.one.face));
   const over = ranked.filter(({ one }) => isOver(one.face, run.threshold)).length;
-  const made = ({ label, one } = ranked[0]) => card(`Face ${label}`, one.face, one.pictures, run, load);
+  const tag = numbered.length > 1 ? "h4" : "h3";
+  const made = ({ label, one } = ranked[0]) =>
+    card(`Face ${label}`, one.face, one.pictures, { run, load, tag });
   const first = Math.max(over, FEW);
   const rest = ranked.slice(first);
   const box = h("div", {}, ranked.slice(0, first).map(made));
@@ -35,7 +37,7 @@ export function faces(numbered, run, load) {
       heading.focus();
     },
   }, `Show ${rest.length === 1 ? "the other face" : `the ${rest.length} other faces`}`);
-  return h("section", { class: "faces" }, h("h3", {}, numbered.length > 1 ? "Faces, strongest first" : "The face"), box, more);
+  return h("section", { class: "faces" }, numbered.length > 1 && h("h3", {}, "Faces, strongest first"), box, more);
 }
 
 /** Every examined face in numbers, folded away. @param {Finding} finding */

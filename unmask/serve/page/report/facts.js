@@ -4,41 +4,40 @@ import { h } from "../base/dom.js";
 import { shown } from "../base/names.js";
 import { clock, size } from "../base/words.js";
 
-/** @import {Fact, FileFacts, Finding, Media} from "../base/shapes.js" */
+/** @import {FileFacts, Finding, Media} from "../base/shapes.js" */
 
-/** @param {Finding} finding @param {FileFacts | undefined} file */
+/** Name, kind, size and fingerprint. @param {Finding} finding @param {FileFacts | undefined} file */
 export function facts(finding, file) {
   const { media, sha256 } = finding;
   const rows = [
     ["File", shown(finding.path, 8192)],
-    ["Kind", media && kind(media)],
+    ["Kind", media && kind(finding.kind, media)],
     ["Size", file && size(file.bytes)],
     ["SHA-256", (sha256 ?? file?.sha256) && h("code", {}, sha256 ?? file?.sha256)],
   ];
-  return h(
-    "section", { class: "origin" }, h("h3", {}, "File and provenance"),
-    h("dl", { class: "file" }, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    media && media.facts.length > 0 && history(media.facts),
-  );
+  return h("dl", { class: "file" }, rows.filter(([, value]) => value).map(
+    ([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-/** @param {Media} media */
-function kind(media) {
-  const parts = [`${media.format} ${media.kind}`, `${media.width} × ${media.height} px`];
+/** @param {string} what @param {Media} media */
+function kind(what, media) {
+  const parts = [`${media.format} ${what}`, `${media.width} × ${media.height} px`];
   if (media.duration !== null) parts.push(clock(media.duration));
   if (media.frame_rate !== null) parts.push(`${Number(media.frame_rate.toPrecision(4))} frames/s`);
   return parts.join(", ");
 }
 
-/** @param {Fact[]} all */
-function history(all) {
-  return [
+/** What the file tells of its own past. @param {Finding} finding */
+export function provenance({ media }) {
+  if (!media?.facts.length) return null;
+  return h(
+    "section", { class: "origin" }, h("h3", {}, "Provenance"),
     h("p", { class: "hint" }, "Found in the file or estimated from it. Anyone can write such entries; they are no part of the score."),
     h("table", { class: "facts" },
       h("thead", {}, h("tr", {}, ["Fact", "Value", "What it may mean"].map((title) => h("th", { scope: "col" }, title)))),
-      h("tbody", {}, all.map((fact) => h("tr", {},
+      h("tbody", {}, media.facts.map((fact) => h("tr", {},
         h("th", { scope: "row" }, h("code", {}, shown(fact.name))), h("td", {}, shown(told(fact.value))), h("td", {}, shown(fact.note)))))),
-  ];
+  );
 }
 
 /** @param {string | number | boolean} value */

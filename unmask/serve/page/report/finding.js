@@ -5,7 +5,7 @@ import { shown } from "../base/names.js";
 import { between, percent, state } from "../base/words.js";
 import { sentences } from "./face.js";
 import { every, faces } from "./faces.js";
-import { facts } from "./facts.js";
+import { facts, provenance } from "./facts.js";
 import { gauge } from "./gauge.js";
 import { seen } from "./people.js";
 import { stage } from "./stage.js";
@@ -18,20 +18,21 @@ import { video } from "./video.js";
  *
  * @typedef {{finding: Finding, pictures: Pictures | null, facts: FileFacts | undefined,
  *   file: File | undefined, run: Run, load: import("./loader.js").Load,
- *   signal: AbortSignal}} Input
+ *   signal: AbortSignal, alone: boolean}} Input  Alone: the only input of its analysis.
  */
 
-/** @param {Input} input @returns {HTMLElement[]} */
+/** @param {Input} input @returns {HTMLElement[]} Pieces of the page, in their order. */
 export function body(input) {
   const { finding, pictures, run, load } = input;
   const all = seen(finding, pictures);
   const { picture, parts } = finding.kind === "video" ? moving(input, all) : still(input, all);
   return [
-    h("div", { class: picture ? "answer pictured" : "answer" }, words(finding, run), picture),
-    ...parts.filter((part) => part !== null),
+    h("div", { class: picture ? "answer pictured" : "answer" },
+      words(input), picture, facts(finding, input.facts)),
+    ...parts,
     ...(finding.kind === "video" || finding.faces.length > 1 ? [every(finding)] : []),
-    facts(finding, input.facts),
-  ].filter(Boolean);
+    provenance(finding),
+  ].filter((part) => part !== null);
 }
 
 /** @param {Input} input @param {import("./people.js").Seen[]} all */
@@ -46,12 +47,12 @@ function moving({ finding, pictures, run, load, signal, file }, all) {
   return { picture: made.stage, parts: [made.section] };
 }
 
-/** @param {Finding} finding @param {Run} run */
-function words(finding, run) {
+/** The answer; a heading where no other one names the input. @param {Input} input */
+function words({ finding, run, alone }) {
   const what = state(finding);
   return h(
     "div", { class: `words ${what.key}` },
-    h("p", { class: "verdict" }, icon(what.key), what.title),
+    h(alone ? "h2" : "p", { class: "verdict" }, icon(what.key), what.title),
     finding.probability !== null && certainty(finding, run.threshold),
     finding.error && h("p", {}, shown(finding.error.message), " ", h("code", {}, shown(finding.error.code))),
     what.meaning && h("p", {}, what.meaning),
@@ -76,7 +77,7 @@ function certainty(finding, threshold) {
 /** Labels under the large gauge; the threshold's own has the right of way. @param {number} threshold */
 function ends(threshold) {
   const limit = h("span", { class: "limit" }, `threshold ${percent(threshold)}`);
-  limit.style.left = `${100 * Math.min(Math.max(threshold, 0.1), 0.9)}%`;
+  limit.style.left = `clamp(3.5rem, ${100 * threshold}%, 100% - 3.5rem)`;
   return h("p", { class: "ends", "aria-hidden": "true" }, threshold > 0.25 && h("span", {}, "0%"), limit,
     threshold < 0.75 && h("span", { class: "last" }, "100%"));
 }

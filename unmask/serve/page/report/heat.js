@@ -16,14 +16,15 @@ export function heated(pictures, name, load, fade = { share: 100 }) {
   load(pictures.crop, crop);
   // Without a heat map the crop was cut for the eye, not by a detector's recipe.
   if (!pictures.heat) return h("figure", { class: "heated" }, h("span", { class: "stack" }, crop), h("figcaption", {}, "The face"));
-  const heat = h("img", { class: "heat", alt: "", onload: () => (heat.alt = whereHot(heat)) });
+  const where = h("small", { class: "where" });
+  const heat = h("img", { class: "heat", alt: "", onload: () => (where.textContent = whereHot(heat)) });
   load(pictures.heat, heat);
   return h("figure", { class: "heated" }, h("span", { class: "stack" }, crop, heat),
     h("figcaption", {}, fader(`Heat map of ${name}`, "Heat map", fade.share, (share) => {
       heat.style.opacity = String(share);
       fade.share = 100 * share;
     }),
-      h("span", { class: "ramp" }, "weak", h("i"), "strong")));
+      h("span", { class: "ramp" }, "weak", h("i"), "strong"), where));
 }
 
 /**
@@ -65,8 +66,9 @@ function whereHot(image) {
     const light = data[i + 3] > 255 * WEAK ? data[i] + 2 * data[i + 1] + data[i + 2] : 0;
     if (light > best) [best, place] = [light, i / 4];
   }
-  if (!best) return "Heat map, weak everywhere";
+  if (!best) return "Weak everywhere.";
   const row = PARTS[0][Math.floor((Math.floor(place / width) * 3) / height)];
   const column = PARTS[1][Math.floor(((place % width) * 3) / width)];
-  return `Heat map, strongest at the ${[row, column].filter(Boolean).join(" ") || "middle"}`;
+  const words = [row, column].filter(Boolean).join(" ");
+  return `Strongest in the ${words ? `${words} part` : "middle"}.`;
 }

@@ -20,7 +20,7 @@ export function report(analysis, signal) {
   const load = loader(analysis.id, signal);
   const inputs = told.findings.map((finding, i) => ({
     finding, pictures: analysis.pictures?.[i] ?? null, facts: analysis.files[i],
-    file: original(analysis.id, i), run: told.run, load, signal,
+    file: original(analysis.id, i), run: told.run, load, signal, alone: told.findings.length === 1,
   }));
   const parts = inputs.length === 1 ? [h("div", { class: `finding alone ${state(inputs[0].finding).key}` }, body(inputs[0]))] : several(inputs);
   return h("div", { class: "report" }, parts, explained(told.run), made(told.run));
@@ -38,7 +38,7 @@ function several(inputs) {
       h("table", { class: "verdicts" },
         h("thead", {}, h("tr", {}, ["No.", "Verdict", "Probability of manipulation", "Input"].map((title) => h("th", { scope: "col" }, title)))),
         h("tbody", {}, rows))),
-    h("section", { "aria-labelledby": "evidence" }, h("h2", { id: "evidence" }, "Evidence"), folds),
+    h("section", { class: "evidence", "aria-label": "Evidence" }, folds),
   ];
 }
 
@@ -64,7 +64,7 @@ function fold(input, number, open) {
   const node = h(
     "details", { class: `finding ${what.key}`, ontoggle: fill },
     h("summary", {}, h("span", { class: "number" }, number), icon(what.key),
-      h("h3", {}, h("span", { class: "verdict" }, what.title), " ", shown(finding.path, 120)),
+      h("h2", {}, h("span", { class: "verdict" }, what.title), " ", shown(finding.path, 120)),
       finding.probability !== null && h("span", { class: "figure" }, percent(finding.probability))),
     inside,
   );

@@ -42,7 +42,9 @@ export function video(finding, all, pictures, run, load, signal, file) {
   /** @param {number} moment A place that was chosen, so playing stops. */
   const jump = (moment) => (screen?.pause(), go(moment));
   let screen = file && player(file, finding, all, run.threshold, signal, (moment) => go(moment), () => {
-    screen?.node.replaceWith(still() ?? "", h("p", { class: "hint" }, "This browser cannot play the file; the pictures kept by Unmask are shown."));
+    const kept = still();
+    kept?.querySelector("figcaption span")?.append(" This browser cannot play the file itself.");
+    screen?.node.replaceWith(kept ?? "");
     screen = undefined;
   });
   const bar = scrubber(lengthOf(finding), examined, (moment) => spoken(all, moment, run.threshold), jump);
@@ -108,7 +110,7 @@ function around(/** @type {Seen[]} */ all, /** @type {Run} */ run, /** @type {im
     const kept = (people.get(one.face.track) ?? []).filter((other) => other.pictures);
     const near = kept.length ? nearest(kept, time(one), time) : null;
     const remark = near && near !== one ? `picture kept from ${clock(time(near))}` : "";
-    return card(`Person ${one.face.track + 1} at ${clock(time(one))}`, one.face, near?.pictures ?? null, run, load, remark, fade);
+    return card(`Person ${one.face.track + 1} at ${clock(time(one))}`, one.face, near?.pictures ?? null, { run, load, remark, fade });
   }
 
   return {
