@@ -18,22 +18,22 @@ FURTHER = ("eer", "ap", "balanced_accuracy", "tpr@1%", "tpr@5%", "log_loss", "br
            "alarms")  # fmt: skip
 
 
-def _block(needs: str) -> Callable[[Callable[[Any], Iterator[str]]], Callable[[Any], str]]:
+def block(needs: str) -> Callable[[Callable[[Any], Iterator[str]]], Callable[[Any], str]]:
     """Registers a function that gives paragraphs and tables of one part of the results."""
 
     def keep(made: Callable[[Any], Iterator[str]]) -> Callable[[Any], str]:
-        def block(found: Found) -> str:
+        def filled(found: Found) -> str:
             if needs not in found:
                 return "Not measured yet.\n"
             return "\n\n".join(part.strip("\n") for part in made(found[needs])) + "\n"
 
-        BLOCKS[made.__name__] = block
-        return block
+        BLOCKS[made.__name__] = filled
+        return filled
 
     return keep
 
 
-@_block("one_source_out")
+@block("one_source_out")
 def test_sets(part: Any) -> Iterator[str]:
     """What is tested, and what a look at anything but the face gives."""
     first = next(name for name, kind in part["kinds"].items() if kind == "shipped")
@@ -49,35 +49,35 @@ def test_sets(part: Any) -> Iterator[str]:
     head = ["test set", "manipulated / genuine", "people or videos", "not judged",
             "sources in training part", "shortcut AUC", "shortcut within"]  # fmt: skip
     yield table(head, rows)
-    yield _told(part)
+    yield stated(part)
 
 
-@_block("one_source_out")
+@block("one_source_out")
 def ablation(part: Any) -> Iterator[str]:
     """Detectors trained once for each test set."""
     names = [name for name, kind in part["kinds"].items() if kind == "variant"]
     if not names:
         yield "No training for each test set was at hand."
         return
-    yield _matrix(part, names, recipes=True)
+    yield matrix(part, names, {"recipe": part["recipes"]})
     gaps = [f"`{one['detector']}` for {one['test_set']}" for one in part["missing"]]
     if gaps:
         yield f"Missing, and in no mean: {', '.join(gaps)}."
-    yield _told(part)
+    yield stated(part)
 
 
-@_block("one_source_out")
+@block("one_source_out")
 def side_by_side(part: Any) -> Iterator[str]:
     """The embedded detectors and the peers."""
     names = [name for name, kind in part["kinds"].items() if kind != "variant"]
     reference = part["reference"]
     if part["kinds"][reference] == "variant":
         names = [reference, *names]
-    yield _matrix(part, names)
-    yield _told(part)
+    yield matrix(part, names)
+    yield stated(part)
 
 
-@_block("one_source_out")
+@block("one_source_out")
 def further(part: Any) -> Iterator[str]:
     """Everything else that the protocol asks for."""
     rows = [
@@ -86,18 +86,18 @@ def further(part: Any) -> Iterator[str]:
         for row in sorted(part["rows"], key=lambda r: list(part["kinds"]).index(r["detector"]))
     ]  # fmt: skip
     yield table(["detector", "test set", *FURTHER], rows)
-    yield _told(part)
+    yield stated(part)
 
 
-@_block("one_source_out")
+@block("one_source_out")
 def calibration(part: Any) -> Iterator[str]:
     """The calibration error of all test sets together."""
     rows = [[m["detector"], str(m["cases"]), figure(m["pooled_ece"])] for m in part["means"]]
     yield table(["detector", "test sets", "ECE, each set counting alike"], rows)
-    yield _told(part)
+    yield stated(part)
 
 
-@_block("wear")
+@block("wear")
 def worn(part: Any) -> Iterator[str]:
     """What wear costs."""
     sets = [one["name"] for one in part["test_sets"]]
@@ -113,10 +113,10 @@ def worn(part: Any) -> Iterator[str]:
         ])  # fmt: skip
     head = ["detector", "condition", "mean AUC", "change", "ECE of all sets", *sets]
     yield table(head, rows)
-    yield _told(part)
+    yield stated(part)
 
 
-@_block("false_alarms")
+@block("false_alarms")
 def alarms(part: Any) -> Iterator[str]:
     """False alarms by source."""
     conditions = list(dict.fromkeys(row["condition"] for row in part["rows"]))
@@ -135,10 +135,10 @@ def alarms(part: Any) -> Iterator[str]:
         rows.append(["worst source", "", "", "", "", *(_worst(part, name, c) for c in conditions)])
         head = ["source", "in training part", "n", "people or videos", "not judged", *conditions]
         yield table(head, rows)
-    yield _told(part)
+    yield stated(part)
 
 
-@_block("benign")
+@block("benign")
 def benign(part: Any) -> Iterator[str]:
     """False alarms after edits that are no manipulation."""
     steps = [tuple(c.split(":")) for c in dict.fromkeys(row["condition"] for row in part["rows"])]
@@ -154,10 +154,10 @@ def benign(part: Any) -> Iterator[str]:
     head = ["edit", *(f"all sources, severity {level}" for level in levels)]
     yield table([*head, *(f"worst source, severity {level}" for level in levels)], rows)
     n = next(iter(pooled.values()))["n"]
-    yield f"`{detector}`; n = {n}. {_told(part)}"
+    yield f"`{detector}`; n = {n}. {stated(part)}"
 
 
-@_block("shared_again")
+@block("shared_again")
 def shared_again(part: Any) -> Iterator[str]:
     """The command on files that were shrunk and compressed."""
     rows = [
@@ -166,10 +166,10 @@ def shared_again(part: Any) -> Iterator[str]:
         for row in part["rows"]
     ]  # fmt: skip
     yield table(["what", "measure", "value", "n", "not judged"], rows)
-    yield _told(part)
+    yield stated(part)
 
 
-@_block("cards")
+@block("cards")
 def families(cards: Any) -> Iterator[str]:
     """What `benchmarks/detectors.py` noted on the cards."""
     named = {n: [r for r in c["results"] if r["metric"] == "auc"] for n, c in cards.items()}
@@ -186,7 +186,7 @@ def families(cards: Any) -> Iterator[str]:
     yield "Data: development set, split test; seed 0. " + " ".join(sorted(made))
 
 
-@_block("cards")
+@block("cards")
 def face_models(cards: Any) -> Iterator[str]:
     """What finds faces and their points."""
     rows = [
@@ -197,7 +197,7 @@ def face_models(cards: Any) -> Iterator[str]:
     yield table(["bundle", "what it gives", "size", "recipe"], rows)
 
 
-@_block("cards")
+@block("cards")
 def face_limits(cards: Any) -> Iterator[str]:
     """What they cannot do."""
     for name, card in _finding(cards):
@@ -205,7 +205,7 @@ def face_limits(cards: Any) -> Iterator[str]:
         yield "\n".join(f"- {limit}" for limit in card["limits"])
 
 
-@_block("cards")
+@block("cards")
 def faces(cards: Any) -> Iterator[str]:
     """What `benchmarks/faces.py` noted on the cards of finder and landmark model."""
     every = [row for _, card in _finding(cards) for row in card["results"]]
@@ -230,7 +230,7 @@ def faces(cards: Any) -> Iterator[str]:
     )
 
 
-@_block("speed")
+@block("speed")
 def speed(part: Any) -> Iterator[str]:
     """What `make speed` wrote."""
     rows = []
@@ -245,13 +245,13 @@ def speed(part: Any) -> Iterator[str]:
     yield f"`make speed` at commit {part['commit'][:7]}; machine: {told}."
 
 
-@_block("double_compression")
+@block("double_compression")
 def double_compression(part: Any) -> Iterator[str]:
     """How often the hint is given."""
     rows = [[r["compressed"], str(r["n"]), figure(r)] for r in part["rows"]]
     yield table(["compressed", "n", "hint given"], rows)
     sets = ", ".join(f"`{name}`" for name in part["sets"])
-    yield f"{part['photos']} photos of {sets}. {_told(part)}"
+    yield f"{part['photos']} photos of {sets}. {stated(part)}"
 
 
 # Shared.
@@ -262,21 +262,26 @@ def _finding(cards: Any) -> list[tuple[str, Any]]:
     return [(name, cards[name]) for name in ("face-finder", "face-landmarks")]
 
 
-def _matrix(part: Any, names: Sequence[str], recipes: bool = False) -> str:
-    """AUC by detector and test set, the mean, and the lead over the reference."""
+def matrix(
+    part: Any, names: Sequence[str], more: Mapping[str, Mapping[str, str]] | None = None
+) -> str:
+    """AUC by detector and test set, the mean, and the lead over the reference.
+
+    `more` holds columns that stand before them: by their heads, each detector's cell.
+    """
     sets = [one["name"] for one in part["test_sets"]]
-    rows = []
+    further, rows = more or {}, []
     for name in names:
         own = {r["case"]: r for r in part["rows"] if r["detector"] == name}
         mean = next(m for m in part["means"] if m["detector"] == name)
         lead = mean["lead_auc"]
         rows.append([
-            name, *([part["recipes"][name]] if recipes else []),
+            name, *(cells[name] for cells in further.values()),
             *(_cell(part, name, own.get(each)) for each in sets),
             f"{figure(mean['auc'])}, {mean['cases']} of {len(sets)}",
             "reference" if name == part["reference"] else figure(lead), _verdict(lead),
         ])  # fmt: skip
-    head = ["detector", *(["recipe"] if recipes else []), *sets, "mean, test sets"]
+    head = ["detector", *further, *sets, "mean, test sets"]
     return table([*head, f"lead over {part['reference']}", ""], rows)
 
 
@@ -321,7 +326,7 @@ def _bounds(row: Any) -> dict[str, Any]:
     return {"value": row["value"], "interval": [row["low"], row["high"]]}
 
 
-def _told(part: Any) -> str:
+def stated(part: Any) -> str:
     """Data, number of pictures, seed, commit, machine and the command."""
     limit = part["limit"]
     most = f"at most {limit} videos or photos of each class" if limit else "all videos and photos"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import blocks
+import compared  # noqa: F401 - a block of its own
 import model_cards
 
 ROOT = Path(__file__).parent.parent

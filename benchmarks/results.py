@@ -7,6 +7,7 @@ Each part of the measurement replaces the one of the same name in `docs/results.
 are not asked for by `--only` stay. Scores are kept in the folder OUT, so a stopped run goes on.
 
 WEIGHTS holds a folder for each published detector of `unmask.bench.peers`, with files of weights.
+The part vision_language is only measured when it is named, on RUNS of its own.
 RUNS/VARIANT/TEST_SET are bundles that were trained without the sources of a test set; a bundle
 RUNS/VARIANT/all serves test sets whose sources are in no training; a folder of bundles in place of
 one is fused. RUNS/final, or another variant by `--reference`, is what all others are compared with;
@@ -52,7 +53,7 @@ def main() -> None:
     options = _options()
     if not options.pages:
         found = pages.load()
-        for name in options.only or PARTS:
+        for name in options.only or [part for part in PARTS if part != vision_language.__name__]:
             print(f"\n{name}", file=sys.stderr, flush=True)
             found[name] = _made(options, name) | _rounded(PARTS[name](options))
             pages.save(found)
@@ -106,6 +107,22 @@ def one_source_out(options: argparse.Namespace) -> Part:
         "kinds": kinds | dict.fromkeys(variants, "variant"),
         "recipes": {name: _recipe(options.runs / name) for name in variants},
     }
+
+
+def vision_language(options: argparse.Namespace) -> Part:
+    """The methods that `benchmarks/vision_language.py` trained, untouched."""
+    variants = _variants(options.runs)
+    reference = options.reference
+    if reference not in variants:
+        raise SystemExit(f"--reference names one of {', '.join(variants) or 'no variants'}")
+    words = {reference: variants[reference]} | variants
+    document = _bench(options, "vision_language", list(words.values()), ())
+    costs = {name: _cost(options.runs / name) for name in variants}
+    order = sorted(costs, key=lambda name: (name != reference, costs[name]["row"]))
+    kinds = dict.fromkeys(order, "variant")
+    return document | {
+        "reference": reference, "kinds": kinds, "costs": {name: costs[name] for name in order}
+    }  # fmt: skip
 
 
 def wear(options: argparse.Namespace) -> Part:
@@ -162,7 +179,15 @@ def double_compression(options: argparse.Namespace) -> Part:
 
 PARTS: dict[str, Callable[[argparse.Namespace], Part]] = {
     made.__name__: made
-    for made in (one_source_out, wear, false_alarms, benign, shared_again, double_compression)
+    for made in (
+        one_source_out,
+        wear,
+        false_alarms,
+        benign,
+        shared_again,
+        double_compression,
+        vision_language,
+    )
 }
 
 
@@ -205,6 +230,7 @@ def _made(options: argparse.Namespace, name: str) -> Part:
         "DATA": _root(options).name,
         "WEIGHTS": options.weights and "weights",
         "RUNS": options.runs and "runs",
+        "REFERENCE": options.reference,
         "LIMIT": options.limit,
         "DRAWS": options.draws if options.draws != DRAWS else None,
         "ONLY": name,
@@ -236,6 +262,13 @@ def _recipe(variant: Path) -> str:
     """Of all its bundles; several where they are fused."""
     recipes = {str(json.loads(card.read_text("utf-8"))["recipe"]) for card in _cards(variant)}
     return ", ".join(sorted(recipes))
+
+
+def _cost(variant: Path) -> dict[str, float]:
+    """What a training took; minutes are the mean over the cases."""
+    notes = [json.loads(note.read_text("utf-8")) for note in sorted(variant.glob("*/cost.json"))]
+    minutes = sum(note["minutes"] for note in notes) / len(notes)
+    return notes[0] | {"minutes": minutes}
 
 
 def _cards(variant: Path) -> list[Path]:

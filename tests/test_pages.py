@@ -80,6 +80,20 @@ def test_the_ablation_names_what_is_missing(module: Any, one_source_out: dict[st
     assert "all videos and photos; seed 0; 20 draws; commit c0ffee; machine: m; `make bench" in text
 
 
+def test_methods_stand_beside_what_they_cost(module: Any, one_source_out: dict[str, Any]) -> None:
+    cost = {"images": 3200, "minutes": 0.42, "row": 0}
+    costs = {"final": cost | {"parameters": 0}, "plain": cost | {"parameters": 77520}}
+    part = one_source_out | {"costs": costs}
+    module("compared")
+    text = module("blocks").BLOCKS["vision_language"]({"vision_language": part})
+    lines = _lines(text)
+    assert set(lines) == {"detector", "---", "final", "plain"}
+    assert "| learnt numbers | pictures | minutes | old | new |" in lines["detector"]
+    assert "| 77,520 | 3,200 | 0.4 | missing | 0.600 (0.500–0.700) § |" in lines["plain"]
+    assert "`plain` for old" in text
+    assert "old 5 / 4, new 5 / 4. Data: dev" in text
+
+
 def test_what_a_detector_may_know_is_marked(module: Any, one_source_out: dict[str, Any]) -> None:
     text = module("blocks").BLOCKS["side_by_side"]({"one_source_out": one_source_out})
     lines = _lines(text)

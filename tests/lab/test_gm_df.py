@@ -99,6 +99,16 @@ def test_one_domain_alone_has_no_meta_test(backbone: Path) -> None:
     assert {"meta", "alignment"} < set(method.loss(network, pairs(2, 3)))
 
 
+def test_pooled_training_holds_no_domain_out(backbone: Path) -> None:
+    method, network = made(backbone, meta=0.0, alignment=0.0)
+    batch = pairs(0, 1, 2, 2)
+    parts = method.loss(network, batch)
+    assert "meta" not in parts
+    image, label = batch["image"].flatten(0, 1), batch["label"].flatten().long()
+    wanted = torch.nn.functional.cross_entropy(network(image), label)
+    torch.testing.assert_close(parts["labels"], wanted)
+
+
 def test_the_meta_test_is_one_whole_domain() -> None:
     torch.manual_seed(0)
     domain = torch.tensor([0, 3, 3, 4])

@@ -68,7 +68,8 @@ class Config(_vision.Config):
         rank: Width inside an expert.
         inner: Size of the step that meta-learning tests.
         meta: Weight of the loss on the meta-test domain.
-        alignment: Of the distance between meta-train and meta-test features.
+        alignment: Of the distance between meta-train and meta-test features. Where it and `meta`
+            are 0, no domain is held out of a step.
         restoring: Of the restored pixels' squared error.
         routing: Of the routers' cross-entropy.
         hidden: Share of the patches that are hidden, 0 to below 1.
@@ -182,7 +183,8 @@ class GMDF(_vision.Vision):
         assert isinstance(network, Network)
         image, label = _vision.flat(batch)
         domain = batch["domain"].repeat_interleave(2)
-        tested = drawn(domain)
+        held_out = bool(self.config.meta or self.config.alignment)
+        tested = drawn(domain) if held_out else torch.zeros_like(domain, dtype=torch.bool)
         told, own, routing = self._seen(network, image[~tested], label[~tested], domain[~tested])
         parts = {"labels": told, "routing": routing, "restoring": self._restored(network, image)}
         whole = told + self.config.routing * routing + self.config.restoring * parts["restoring"]
