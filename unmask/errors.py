@@ -11,8 +11,8 @@ UnmaskError
 ├── ServeError       a request to `unmask serve`, or the server itself, cannot go on
 │     bad_request · unauthorised · foreign_host · foreign_origin · not_found · wrong_method
 │     too_slow · too_many_bytes · too_many_parts · unsupported_body · no_files · bad_field
-│     queue_full · too_many_uploads · internal · not_ready · storage_full · timeout · worker_lost
-│     folder_taken · address_taken · unreachable
+│     queue_full · too_many_uploads · too_many_connections · internal · not_ready
+│     storage_full · timeout · worker_lost · folder_taken · address_taken · unreachable
 ├── FetchError       a download failed or was not what it should be
 │     fetch_failed · fetch_altered · unknown_model
 └── LabError         training or export cannot go on
@@ -99,6 +99,7 @@ class ServeError(UnmaskError):
             "bad_field",
             "queue_full",
             "too_many_uploads",
+            "too_many_connections",
             "internal",
             "not_ready",
             "storage_full",

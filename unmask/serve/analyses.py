@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from unmask.serve import documents, events, examples, schemas
-from unmask.serve.described import form, problems
+from unmask.serve import documents, events, examples
+from unmask.serve.described import answers, form, problems
 from unmask.serve.desk import Desk
+from unmask.serve.folder import PICTURES, REPORTS
 from unmask.serve.problems import RefusedError
-from unmask.serve.results import PICTURES, REPORTS
+from unmask.serve.records import Record
 from unmask.serve.settings import Bounds
-from unmask.serve.store import Record
 from unmask.serve.uploads import received
 
 LONGEST_WAIT: Final = 30.0
@@ -41,8 +41,8 @@ def router(bounds: Bounds) -> APIRouter:
         summary="Examine photos and videos",
         openapi_extra={"requestBody": form(bounds)},
         responses={
-            200: {"model": schemas.Analysis, "description": "Known already, or done in time."},
-            202: {"model": schemas.Analysis, "description": "Accepted.", "headers": _LOCATION},
+            **answers("Analysis", 200, "Known already, or done in time."),
+            **answers("Analysis", 202, "Accepted; its address is in `Location`."),
             **problems(*_UPLOAD_PROBLEMS),
         },
     )(enter)
@@ -58,7 +58,6 @@ def router(bounds: Bounds) -> APIRouter:
     return made
 
 
-_LOCATION: Final = {"Location": {"description": "Of the analysis.", "schema": {"type": "string"}}}
 _UPLOAD_PROBLEMS: Final = (
     *("foreign_origin", "too_slow", "too_many_bytes", "too_many_parts", "unsupported_body"),
     *("no_files", "bad_field", "bad_option", "unknown_detector", "queue_full"),
@@ -168,11 +167,11 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
 
 
 def _listed() -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": schemas.Listing}, **problems("foreign_origin", "bad_option")}
+    return {**answers("Listing"), **problems("foreign_origin", "bad_option")}
 
 
 def _one() -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": schemas.Analysis}, **_found()}
+    return {**answers("Analysis"), **_found()}
 
 
 def _gone() -> dict[int | str, dict[str, Any]]:

@@ -8,19 +8,28 @@ asked through its clerk.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from unmask.serve import folder as folders
+from unmask.serve.clerk import Clerk
 from unmask.serve.events import Board, Progress
 from unmask.serve.folder import FILES, Folder
 from unmask.serve.hand import Hand, Message, Task, spawn
 from unmask.serve.metrics import Tally
+from unmask.serve.records import Record
 from unmask.serve.settings import Settings
-from unmask.serve.store import Clerk, Record, Store
+from unmask.serve.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 IDLE = 30.0
 """Seconds after which a worker that is not the last one is let go."""
@@ -42,6 +51,9 @@ class Crew:
         clerk: Through whom the store is asked.
         board: Where progress is noted.
         tally: Where is counted what happened.
+
+    Attributes:
+        manned: Set when the first worker is ready.
     """
 
     def __init__(
@@ -62,6 +74,7 @@ class Crew:
         self._turn = asyncio.Lock()
         self._stillborn, self._not_before = 0, 0.0
         self._stopped = False
+        self.manned = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -105,15 +118,21 @@ class Crew:
         return there
 
     async def _run(self) -> None:
+        swept = 0.0
         while not self._stopped:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._news.wait()
-            except TimeoutError:
-                await self._sweep()
             self._news.clear()
-            await self._hand_out()
-            await self._fit_size()
+            try:
+                await self._hand_out()
+                self._end_late_ones()
+                await self._fit_size()
+                if time.monotonic() - swept >= TICK:
+                    await self._sweep()
+                    swept = time.monotonic()
+            except (OSError, sqlite3.Error):
+                logging.getLogger("unmask").exception("the crew goes on after a failure")
 
     async def _hand_out(self) -> None:
         """Give every free worker something to do, as long as there is something."""
@@ -143,21 +162,20 @@ class Crew:
     async def _fit_size(self) -> None:
         """Start a worker where one is missed, let go one that has nothing to do."""
         now = time.monotonic()
-        loading = sum(not hand.ready for hand in self._hands)
+        loading = any(not hand.ready for hand in self._hands)
         waiting = (await self._clerk(self._store.counts))["queued"]
-        short = not self._hands or (waiting > loading and not loading)
-        if short and len(self._hands) < self._settings.workers and now >= self._not_before:
+        wanted = not self._hands or (waiting and not loading)
+        if wanted and len(self._hands) < self._settings.workers and now >= self._not_before:
             self._employ(spawn())
-            return
-        late = [hand for hand in self._hands if hand.task and self._late(hand.task, now)]
-        for hand in late:
-            self._end(hand, "timeout")
         idle = [hand for hand in self._hands if hand.free and now - hand.idle_since > IDLE]
-        if len(self._hands) > 1 and idle and not waiting:
+        if idle and len(self._hands) > 1 and not waiting:
             idle[0].dismiss()
 
-    def _late(self, task: Task, now: float) -> bool:
-        return not task.why and now - task.since > self._settings.bounds.patience
+    def _end_late_ones(self) -> None:
+        earliest = time.monotonic() - self._settings.bounds.patience
+        for hand in self._hands:
+            if hand.task and hand.task.since < earliest:
+                self._end(hand, "timeout")
 
     async def _sweep(self) -> None:
         for id in await self._clerk(self._store.expired, time.time()):
@@ -181,6 +199,7 @@ class Crew:
         task = hand.task
         if "ready" in message:
             hand.ready, self._stillborn = True, 0
+            self.manned.set()
         elif task is None or task.why:
             return
         elif "progress" in message:
@@ -198,13 +217,24 @@ class Crew:
         """Record how a task ended, and remove what was uploaded for it."""
         if "done" in message:
             told: dict[str, Any] = message["done"]
-            kept = await self._clerk(self._store.finish, task.id, task.lease, **told)
+            kept = await self._insist(self._store.finish, task.id, task.lease, **told)
         else:
-            kept = await self._clerk(self._store.fail, task.id, task.lease, **message["failed"])
+            kept = await self._insist(self._store.fail, task.id, task.lease, **message["failed"])
         if kept:
             self._tally.ended(time.monotonic() - task.since)
             await asyncio.to_thread(self._folder.forget_files, task.id)
         self._board.changed(task.id)
+
+    async def _insist(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the store until it could do it: a full disk must not lose the end of an analysis."""
+        while True:
+            try:
+                return await self._clerk(work, *args, **kwargs)
+            except sqlite3.Error:
+                if self._stopped:
+                    raise
+                logging.getLogger("unmask").exception("the store failed; another try follows")
+                await asyncio.sleep(TICK)
 
     def _end(self, hand: Hand, why: str) -> None:
         """End a worker's process, and whatever it is at, for a reason."""
@@ -219,14 +249,15 @@ class Crew:
             self._not_before = time.monotonic() + min(SLOWEST_START, 0.25 * 2**self._stillborn)
         if not hand.task:
             return
-        task, lost = hand.task, not hand.task.why
+        task = hand.task
         await asyncio.to_thread(folders.erase, self._partial(task))
         if task.why == "timeout":
             message = f"It took longer than {self._settings.bounds.patience:g} seconds."
-            await self._clerk(self._store.fail, task.id, task.lease, "timeout", message)
+            await self._insist(self._store.fail, task.id, task.lease, "timeout", message)
         elif task.why != "erased":
-            await self._clerk(self._store.release, task.id, task.lease, lost=lost)
-        self._tally.lost(lost)
+            await self._insist(self._store.release, task.id, task.lease, lost=not task.why)
+        if not task.why:
+            self._tally.lost()
         self._board.changed(task.id)
 
     def _partial(self, task: Task) -> Path:

@@ -6,18 +6,21 @@ import asyncio
 import secrets
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from unmask.errors import UnmaskError
 from unmask.serve import options as opts
+from unmask.serve.clerk import Clerk
 from unmask.serve.crew import Crew, limits
 from unmask.serve.events import Board
 from unmask.serve.folder import Folder
 from unmask.serve.metrics import Tally
+from unmask.serve.multipart import Upload
 from unmask.serve.options import Options
 from unmask.serve.problems import RefusedError
+from unmask.serve.records import Entry, Record
 from unmask.serve.settings import Settings
-from unmask.serve.store import Clerk, Entry, QueueFullError, Record, Store
-from unmask.serve.uploads import Upload
+from unmask.serve.store import QueueFullError, Store
 
 LONGEST_WAIT = 300
 """Most seconds that a refused client is told to wait."""
@@ -52,10 +55,17 @@ class Desk:
         await asyncio.to_thread(self.folder.tidy, known)
         self.crew = Crew(self.settings, self.folder, self.store, self.clerk, self.board, self.tally)
         self.crew.start(first)
-        self.crew.look()
+        self._warming = asyncio.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        """Load what the first request would have to wait for, but after what all wait for."""
+        await self.crew.manned.wait()
+        with suppress(UnmaskError):
+            await asyncio.to_thread(Options().models)
 
     async def close(self) -> None:
         """End the workers, put back what they were at, and close the store."""
+        self._warming.cancel()
         await self.crew.stop()
         await self.clerk(self.store.close)
         self.clerk.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from unmask.serve.events import Progress
 from unmask.serve.problems import STATUS, document
-from unmask.serve.store import Record
+from unmask.serve.records import Record
 
 NULL = b"null"
 

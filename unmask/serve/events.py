@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from unmask.serve.store import Record
+from unmask.serve.records import Record
 
 HEARTBEAT = 15.0
 """Seconds between comments that keep an idle stream open."""

@@ -20,6 +20,8 @@ from pathlib import Path
 from unmask.errors import ConfigError, ServeError
 
 FILES = "files"
+REPORTS = ("report.json", "report.html", "report.csv")
+PICTURES = "pictures.json"
 _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 

@@ -13,6 +13,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+TOKEN = "UNMASK_TOKEN"  # noqa: S105 - the variable's name
+"""Not handed on: what reads strangers' files must hold no secret."""
+
 MOST_TOLD = 1 << 20
 """Bytes of one message; a longer one is no message of ours."""
 
@@ -29,7 +32,7 @@ def spawn() -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "unmask.serve.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        env={k: v for k, v in os.environ.items() if k != TOKEN} | {"OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
     )
 
@@ -71,6 +74,7 @@ class Hand:
         self.task: Task | None = None
         self.idle_since = time.monotonic()
         self.gone = asyncio.Event()
+        self._leaving = False
         self._process = process
         self._loop = asyncio.get_running_loop()
         self._heard: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -84,7 +88,7 @@ class Hand:
     @property
     def free(self) -> bool:
         """Whether it waits for something to do."""
-        return self.ready and self.task is None
+        return self.ready and self.task is None and not self._leaving
 
     def send(self, message: Message) -> None:
         """Say something to it; blocks while its pipe is full."""
@@ -103,6 +107,7 @@ class Hand:
 
     def dismiss(self) -> None:
         """Let it end as soon as it can, which is at once."""
+        self._leaving = True
         pipe = self._process.stdin
         assert pipe is not None
         try:

@@ -32,9 +32,9 @@ class Tally:
         self._took[sum(seconds > edge for edge in EDGES)] += 1
         self._seconds += seconds
 
-    def lost(self, lost: bool) -> None:
+    def lost(self) -> None:
         """Count a worker that died in the middle of its work."""
-        self._lost += lost
+        self._lost += 1
 
     @property
     def mean(self) -> float:

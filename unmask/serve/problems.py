@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -34,6 +33,7 @@ STATUS: Mapping[str, int] = {
     "internal": 500,
     "worker_lost": 500,
     "not_ready": 503,
+    "too_many_connections": 503,
     "timeout": 504,
     "storage_full": 507,
 }
@@ -104,7 +104,6 @@ async def of_a_parameter(_: Request, error: Exception) -> Response:
     return answer(ConfigError("bad_option", told))
 
 
-async def of_a_defect(_: Request, error: Exception) -> Response:
-    """A defect: told to the log, not to the client."""
-    logging.getLogger("unmask").error("defect while answering", exc_info=error)
+async def of_a_defect(_: Request, __: Exception) -> Response:
+    """A defect; the framework tells the log more of it than the client gets to hear."""
     return answer(ServeError("internal", "Unmask failed on this request."))

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from unmask.report import write as write_report
 from unmask.serve import pictures
+from unmask.serve.folder import PICTURES, REPORTS
 from unmask.types import Report
-
-REPORTS = ("report.json", "report.html", "report.csv")
-PICTURES = "pictures.json"
 
 
 def write(report: Report, folder: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from unmask.serve import metrics, schemas
-from unmask.serve.described import problems
+from unmask.serve import metrics
+from unmask.serve.described import answers, problems
 from unmask.serve.desk import Desk
 from unmask.serve.options import catalogue
 from unmask.serve.problems import RefusedError
@@ -24,7 +24,7 @@ router = APIRouter(tags=["server"])
 @router.get(
     "/v1/detectors",
     summary="The detectors that can be asked",
-    responses={200: {"model": schemas.Detectors}, **problems("foreign_origin")},
+    responses={**answers("Detectors"), **problems("foreign_origin")},
 )
 async def detectors() -> Response:
     """Those that come with Unmask, and those that were imported."""
@@ -35,7 +35,7 @@ async def detectors() -> Response:
 @router.get(
     "/healthz",
     summary="Whether the server answers",
-    responses={200: {"model": schemas.Health}, **problems("foreign_origin")},
+    responses={**answers("Health"), **problems("foreign_origin")},
 )
 async def alive() -> Response:
     """True whenever it is answered."""
@@ -45,7 +45,7 @@ async def alive() -> Response:
 @router.get(
     "/readyz",
     summary="Whether it can examine something now",
-    responses={200: {"model": schemas.Health}, **problems("foreign_origin", "not_ready")},
+    responses={**answers("Health"), **problems("foreign_origin", "not_ready")},
 )
 async def ready(request: Request) -> Response:
     """True when a worker has its models loaded and the store answers."""

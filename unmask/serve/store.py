@@ -7,20 +7,16 @@ rows are overwritten with zeros, and nothing of them stays in the log.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from unmask.errors import ConfigError
+from unmask.serve.records import COLUMNS, Entry, Record, of_row
 
 STATES = ("queued", "running", "done", "failed")
 MOST_LOST = 2
@@ -38,69 +34,6 @@ CREATE INDEX IF NOT EXISTS by_end ON analyses (expires);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An analysis that is asked for.
-
-    Attributes:
-        id: What it will be called.
-        key: The same for the same bytes, options and models.
-        files: Name, bytes and sha256 of each.
-        options: As `unmask.serve.options.Options` tells them.
-        models: sha256 of the networks it is to be made with.
-    """
-
-    id: str
-    key: str
-    files: list[dict[str, Any]]
-    options: dict[str, Any]
-    models: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """An analysis as the store holds it; times in seconds since 1970.
-
-    Attributes:
-        number: Rises with every analysis.
-        id: As in `Entry`, and so are the next three.
-        files: Name, bytes and sha256 of each.
-        options: What was asked.
-        models: sha256 of the networks.
-        state: One of `STATES`.
-        created: When it was accepted.
-        finished: When it ended.
-        expires: When it will be erased; `None` for never or not known yet.
-        lease: Of the worker that has it, or that made its results.
-        exit_code: As `unmask check` would end.
-        verdicts: Per file: name, kind, verdict, probability, reasons.
-        error: Code and message of a failed one.
-    """
-
-    number: int
-    id: str
-    files: list[dict[str, Any]]
-    options: dict[str, Any]
-    models: list[str]
-    state: str
-    created: float
-    finished: float | None
-    expires: float | None
-    lease: str | None
-    exit_code: int | None
-    verdicts: list[dict[str, Any]] | None
-    error: dict[str, str] | None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing will change any more."""
-        return self.state in {"done", "failed"}
-
-
-_JSON = {"files", "options", "models", "verdicts", "error"}
-_COLUMNS = ", ".join(Record.__dataclass_fields__)
-
-
 class QueueFullError(Exception):
     """As many analyses wait as may."""
 
@@ -111,16 +44,19 @@ class Store:
     Args:
         path: Of the file.
         retention: Seconds for which ended analyses are kept; `None` for ever.
+
+    Raises:
+        ConfigError: `bad_option` when the file is something else.
     """
 
     def __init__(self, path: Path, retention: float | None) -> None:
         self._retention = retention
-        self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        path.chmod(0o600)
-        for setting in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
-            self._base.execute(f"PRAGMA {setting}")
-        self._base.execute("PRAGMA synchronous=NORMAL")
-        self._base.executescript(_TABLE)
+        try:
+            self._base = _opened(path)
+        except sqlite3.Error as error:
+            raise ConfigError(
+                "bad_option", f"{str(path)!a} is no store of results: {error}."
+            ) from error
 
     def recover(self) -> dict[str, str | None]:
         """Put back what a killed server was at; give every id with the place of its results."""
@@ -171,11 +107,11 @@ class Store:
             q: Only those with this in a file's name or in a verdict, in any case.
         """
         rows = self._base.execute(
-            f"SELECT {_COLUMNS} FROM analyses "  # noqa: S608 - our own column names
+            f"SELECT {COLUMNS} FROM analyses "  # noqa: S608 - our own column names
             "WHERE number < ? AND instr(search, ?) ORDER BY number DESC LIMIT ?",
             (2**63 - 1 if before is None else before, q.casefold(), limit),
         )
-        return [_record(row) for row in rows.fetchall()]
+        return [of_row(row) for row in rows.fetchall()]
 
     def counts(self) -> dict[str, int]:
         """How many analyses are in each state."""
@@ -265,10 +201,10 @@ class Store:
 
     def _one(self, where: str, *values: object) -> Record | None:
         row = self._base.execute(
-            f"SELECT {_COLUMNS} FROM analyses WHERE {where} LIMIT 1",  # noqa: S608 - our own words
+            f"SELECT {COLUMNS} FROM analyses WHERE {where} LIMIT 1",  # noqa: S608 - our own words
             values,
         ).fetchone()
-        return _record(row) if row else None
+        return of_row(row) if row else None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -281,25 +217,14 @@ class Store:
         self._base.execute("COMMIT")
 
 
-class Clerk:
-    """Runs blocking calls one after another in a thread of its own, for those who must not wait."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "unmask-store")
-
-    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the call in its turn."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
-
-    def close(self) -> None:
-        """Finish what was asked, then stop."""
-        self._pool.shutdown()
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    named = zip(Record.__dataclass_fields__, row, strict=True)
-    return Record(**{k: json.loads(v) if k in _JSON and v else v for k, v in named})
+def _opened(path: Path) -> sqlite3.Connection:
+    base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    path.chmod(0o600)
+    for setting in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
+        base.execute(f"PRAGMA {setting}").fetchall()
+    base.execute("PRAGMA synchronous=NORMAL")
+    base.executescript(_TABLE)
+    return base
 
 
 def _words(files: list[dict[str, Any]], verdicts: list[dict[str, Any]] | None = None) -> str:

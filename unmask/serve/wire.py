@@ -1,4 +1,4 @@
-"""HTTP on the wire: uvicorn's protocol, with a bound on how long a request's head may take."""
+"""HTTP on the wire: uvicorn's protocol, with bounds on what a client may leave unfinished."""
 
 from __future__ import annotations
 
@@ -12,52 +12,81 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from unmask.serve.guard import HEADERS
 from unmask.serve.problems import MEDIA, STATUS, document
 
+CONNECTIONS = 512
+"""Connections at a time."""
+
 HEAD_SECONDS = 20.0
-"""Seconds that a client has for the head of a request, once its connection stands or it began."""
+"""Seconds that a client has for the head of a request, from when its connection is free for one."""
+
+REST_SECONDS = 3.0
+"""Seconds for which the rest of a refused body is thrown away, so that a client that only listens
+once it has sent everything gets to hear why; then the connection is closed."""
 
 
 class Wire(H11Protocol):
     """One connection."""
 
-    _overdue: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _owed: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first head."""
         super().connection_made(transport)
-        self._watch()
+        if len(self.connections) > CONNECTIONS:
+            self._refuse("too_many_connections", "There are too many connections.")
+        else:
+            self._mind()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
-        self._unwatch()
+        self._expect(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; those of an incomplete head do not extend its time."""
+        """Take bytes; those of an incomplete head or of an unwanted body do not extend its time."""
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._unwatch()
-        elif self._overdue is None:
-            self._watch()
+        self._mind()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or wait for the end of this one."""
+        super().on_response_complete()
+        self._mind()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
         self._refuse("bad_request", msg)
 
-    def _watch(self) -> None:
-        self._overdue = self.loop.call_later(HEAD_SECONDS, self._too_late)
+    def _mind(self) -> None:
+        """See what the client owes now."""
+        state = self.conn.their_state
+        if state is h11.IDLE:
+            self._expect("head")
+        elif state is h11.SEND_BODY and self.cycle and self.cycle.response_complete:
+            self._expect("rest")
+        else:
+            self._expect(None)
 
-    def _unwatch(self) -> None:
-        if self._overdue:
-            self._overdue.cancel()
-            self._overdue = None
+    def _expect(self, owed: str | None) -> None:
+        """Let the clock run, from when it is owed."""
+        if owed == self._owed:
+            return
+        self._owed = owed
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if owed and not self.transport.is_closing():
+            seconds = HEAD_SECONDS if owed == "head" else REST_SECONDS
+            self._timer = self.loop.call_later(seconds, self._too_late)
 
     def _too_late(self) -> None:
-        if not self.transport.is_closing() and self.conn.our_state is h11.IDLE:
+        if self._owed == "head" and self.conn.our_state is h11.IDLE:
             self._refuse("too_slow", "The head of the request took too long to come.")
+        else:
+            self.transport.close()
 
     def _refuse(self, code: str, message: str) -> None:
         """Answer with a problem and close the connection."""
-        self._unwatch()
+        self._expect(None)
         status = STATUS[code]
         body = json.dumps(document(code, message, status)).encode()
         told = HEADERS | {"Content-Type": MEDIA, "Content-Length": str(len(body))}
