@@ -56,7 +56,7 @@ export function made(run) {
   return h(
     "details", { class: "how" }, h("summary", {}, h("h2", {}, "How this was made")),
     h("dl", { class: "file" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, shown(value))])),
-    h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Detectors" },
+    h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Detectors" },
       h("table", { class: "detectors" },
         h("thead", {}, h("tr", {}, ["Detector", "Version", "Threshold", "SHA-256 of the model"].map((title) => h("th", { scope: "col" }, title)))),
         h("tbody", {}, run.detectors.map((one) => h("tr", {}, h("th", { scope: "row" }, shown(one.name)), h("td", {}, shown(one.version)),

@@ -55,7 +55,7 @@ export function every(finding) {
     "details", { class: "every", ontoggle: fill },
     h("summary", {}, `${count(finding.faces.length, video ? "moment" : "face")} in numbers`),
     // A part that scrolls must be reachable without a mouse.
-    h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "All faces in numbers" }, table),
+    h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "All faces in numbers" }, table),
     more > 0 && h("p", { class: "hint" }, `${more} more are in the JSON and CSV reports.`),
   );
 }

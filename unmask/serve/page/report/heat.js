@@ -37,7 +37,8 @@ export function heated(pictures, name, load, fade = { share: 100 }) {
  */
 export function fader(spoken, word, start, act) {
   const id = unique("fader");
-  const told = h("output", { for: id });
+  // Not an <output>: the slider says its value itself.
+  const told = h("span", { class: "share", "aria-hidden": "true" });
   const move = () => {
     told.textContent = `${slider.value}%`;
     slider.setAttribute("aria-valuetext", `${slider.value}%`);

@@ -1,6 +1,6 @@
 /** A video: its time line, the moment that is looked at, and the pictures kept of its peaks. */
 
-import { h, icon } from "../base/dom.js";
+import { h, icon, say } from "../base/dom.js";
 import { clock, percent } from "../base/words.js";
 import { card } from "./face.js";
 import { unit } from "./gauge.js";
@@ -49,14 +49,17 @@ export function video(finding, all, pictures, run, load, signal, file) {
   });
   const bar = scrubber(lengthOf(finding), examined, (moment) => spoken(all, moment, run.threshold), jump);
   const panel = around(all, run, load);
-  const now = h("output", {});
+  const now = h("span", { class: "now" });
   const kept = peaks(all);
   const { node, legend } = plot(finding, all, run.threshold);
   const section = h(
     "section", { class: "video" }, h("h3", {}, "Over time"), stretches(finding, jump),
     h("div", { class: "timeline" },
       h("div", { class: "plot" }, node, bar.nodes, kept.map((one) => pin(one, lengthOf(finding), jump))), legend),
-    steps(now, (step) => jump(stepped(examined, at, step))),
+    steps(now, (step) => {
+      jump(stepped(examined, at, step));
+      say(spoken(all, at, run.threshold));
+    }),
     panel.node,
     kept.length > 1 && strip(kept, run, load, jump),
     people(all, run, jump),
