@@ -29,6 +29,15 @@ _SANDBOX: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_EVENT: Final = {
+    "type": "object",
+    "description": "One event; comments may stand between them.",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["progress", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _EXPORTS: Final = {"html": "text/html", "json": "application/json", "csv": "text/csv"}
 
 
@@ -179,7 +188,7 @@ def _gone() -> dict[int | str, dict[str, Any]]:
 
 
 def _streamed() -> dict[int | str, dict[str, Any]]:
-    content = {"text/event-stream": {"schema": {"type": "string"}, "example": examples.EVENTS}}
+    content = {"text/event-stream": {"schema": _EVENT, "example": examples.EVENT}}
     return {200: {"description": "The events.", "content": content}, **_found()}
 
 

@@ -102,9 +102,7 @@ DETECTORS: Final[dict[str, Any]] = {
     ]
 }
 
-EVENTS: Final = (
-    "event: progress\n"
-    'data: {"state": "running", "progress": {"done": 0.37, "file": 0, "files": 1}}\n\n'
-    "event: end\n"
-    'data: {"state": "done", "progress": {"done": 1.0, "file": 0, "files": 1}}\n\n'
-)
+EVENT: Final[dict[str, Any]] = {
+    "event": "progress",
+    "data": '{"state": "running", "progress": {"done": 0.37, "file": 0, "files": 1}}',
+}

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from unmask.errors import BundleError, ConfigError, ServeError, UnmaskError
 
@@ -89,12 +90,22 @@ async def of_ours(_: Request, error: Exception) -> Response:
     return answer(error)
 
 
-async def of_the_framework(_: Request, error: Exception) -> Response:
+async def of_the_framework(request: Request, error: Exception) -> Response:
     """An unknown path or a method that it does not know."""
     assert isinstance(error, HTTPException)
     code = _PLAIN.get(error.status_code, "bad_request")
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
     return answer(RefusedError(code, f"{error.detail}.", **headers))
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that the path of a request knows; the framework tells those of one route only."""
+    ways = ({**request.scope, "method": name} for name in ("GET", "HEAD", "POST", "DELETE"))
+    routes = request.app.routes
+    full = Match.FULL
+    return [way["method"] for way in ways if any(one.matches(way)[0] is full for one in routes)]
 
 
 async def of_a_parameter(_: Request, error: Exception) -> Response:
