@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from unmask.serve import documents, events, examples
 from unmask.serve.described import answers, form, problems
 from unmask.serve.desk import Desk
-from unmask.serve.folder import PICTURES, REPORTS
+from unmask.serve.folder import PICTURES, REPORT
 from unmask.serve.problems import RefusedError
 from unmask.serve.records import Record
 from unmask.serve.settings import Bounds
@@ -23,7 +23,9 @@ Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", examples=[examples.ANALYSIS["
 Wait = Annotated[
     float | None, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the end.")
 ]
-Name = Annotated[str, Path(pattern=r"^[0-9]+-[0-9a-z-]{1,32}\.webp$", examples=["0-0-crop.webp"])]
+Name = Annotated[
+    str, Path(pattern=r"^[0-9]{1,4}-[0-9a-z-]{1,32}\.(jpg|png)$", examples=["0-0-crop.jpg"])
+]
 
 _SANDBOX: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -38,6 +40,7 @@ _EVENT: Final = {
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
+_KINDS: Final = {".jpg": "image/jpeg", ".png": "image/png"}
 _EXPORTS: Final = {"html": "text/html", "json": "application/json", "csv": "text/csv"}
 
 
@@ -81,7 +84,6 @@ async def enter(request: Request, wait: Wait = None) -> Response:
     """
     desk = _desk(request)
     with desk.admitted():
-        await desk.refuse_when_full()
         async with received(request, desk.folder, desk.settings.bounds) as upload:
             record, fresh = await desk.accept(upload)
     if wait:
@@ -137,20 +139,17 @@ async def stream(request: Request, id: Id) -> Response:
 async def picture(request: Request, id: Id, name: Name) -> Response:
     """A preview, a face, or a heat map, as the analysis names them."""
     desk = _desk(request)
-    found = await desk.result(await desk.known(id), name)
+    (found,) = await desk.results(await desk.known(id), name)
     if found is None:
         raise RefusedError("not_found", "There is no such picture.")
     kept = {"Cache-Control": "private, max-age=31536000, immutable"}
-    return Response(found, media_type="image/webp", headers=kept)
+    return Response(found, media_type=_KINDS[name[-4:]], headers=kept)
 
 
 def _export(kind: str) -> Any:
     async def export(request: Request, id: Id) -> Response:
         """As `unmask check --out` writes it."""
-        desk = _desk(request)
-        found = await desk.result(await desk.known(id), f"report.{kind}")
-        if found is None:
-            raise RefusedError("not_found", "There is no report yet.")
+        found = await _desk(request).export(id, f".{kind}")
         headers = {"Content-Disposition": f'attachment; filename="unmask-{id[:8]}.{kind}"'}
         if kind == "html":
             headers["Content-Security-Policy"] = _SANDBOX
@@ -161,8 +160,7 @@ def _export(kind: str) -> Any:
 
 
 async def _document(desk: Desk, record: Record) -> bytes:
-    report = await desk.result(record, REPORTS[0])
-    pictures = await desk.result(record, PICTURES)
+    report, pictures = await desk.results(record, REPORT, PICTURES)
     return documents.analysis(record, desk.board.progress(record), report, pictures)
 
 
@@ -201,7 +199,7 @@ def _file(kind: str) -> dict[int | str, dict[str, Any]]:
 
 
 def _shown() -> dict[int | str, dict[str, Any]]:
-    content = {"image/webp": {"schema": {"type": "string", "format": "binary"}}}
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _KINDS.values()}
     return {200: {"description": "The picture.", "content": content}, **_found()}
 
 

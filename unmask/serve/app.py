@@ -51,6 +51,7 @@ def build(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.desk = desk
     app.include_router(analyses.router(settings.bounds))

@@ -62,7 +62,8 @@ def analyse(
     while True:
         try:
             with _form(given, options) as (headers, body):
-                found: Json = json.loads(_asked("POST", url, _ROOT, token, headers, body))
+                path = f"{_ROOT}?wait={min(wait or 0.0, WAIT):g}"
+                found: Json = json.loads(_asked("POST", url, path, token, headers, body))
             break
         except Busy as busy:
             if time.monotonic() + busy.seconds > until:

@@ -54,6 +54,7 @@ class Crew:
 
     Attributes:
         manned: Set when the first worker is ready.
+        waiting: Analyses that waited at the last look.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Crew:
         self._stillborn, self._not_before = 0, 0.0
         self._stopped = False
         self.manned = asyncio.Event()
+        self.waiting = 0
 
     @property
     def ready(self) -> bool:
@@ -114,7 +116,7 @@ class Crew:
                 await hand.gone.wait()
             there = await self._clerk(self._store.erase, id)
             await asyncio.to_thread(self._folder.erase, id)
-        self._board.changed(id)
+        self._board.over(id)
         return there
 
     async def _run(self) -> None:
@@ -127,7 +129,7 @@ class Crew:
             try:
                 await self._hand_out()
                 self._end_late_ones()
-                await self._fit_size()
+                self._fit_size()
                 if time.monotonic() - swept >= TICK:
                     await self._sweep()
                     swept = time.monotonic()
@@ -140,11 +142,13 @@ class Crew:
             async with self._turn:
                 record = await self._clerk(self._store.claim, secrets.token_hex(16))
                 if record is None:
+                    self.waiting = 0
                     return
                 assert record.lease is not None
                 hand.task = Task(record.id, record.lease, len(record.files))
             self._board.changed(record.id)
-            await asyncio.to_thread(hand.send, self._job(record))
+            await hand.send(self._job(record))
+        self.waiting = (await self._clerk(self._store.counts))["queued"]
 
     def _job(self, record: Record) -> Message:
         home = self._folder.analysis(record.id)
@@ -159,16 +163,15 @@ class Crew:
             "out": str(home / str(record.lease)),
         }
 
-    async def _fit_size(self) -> None:
+    def _fit_size(self) -> None:
         """Start a worker where one is missed, let go one that has nothing to do."""
         now = time.monotonic()
         loading = any(not hand.ready for hand in self._hands)
-        waiting = (await self._clerk(self._store.counts))["queued"]
-        wanted = not self._hands or (waiting and not loading)
+        wanted = not self._hands or (self.waiting and not loading)
         if wanted and len(self._hands) < self._settings.workers and now >= self._not_before:
             self._employ(spawn())
         idle = [hand for hand in self._hands if hand.free and now - hand.idle_since > IDLE]
-        if idle and len(self._hands) > 1 and not waiting:
+        if idle and len(self._hands) > 1 and not self.waiting:
             idle[0].dismiss()
 
     def _end_late_ones(self) -> None:
@@ -222,8 +225,8 @@ class Crew:
             kept = await self._insist(self._store.fail, task.id, task.lease, **message["failed"])
         if kept:
             self._tally.ended(time.monotonic() - task.since)
-            await asyncio.to_thread(self._folder.forget_files, task.id)
-        self._board.changed(task.id)
+            await self._clerk(self._folder.forget_files, task.id)
+        self._board.over(task.id)
 
     async def _insist(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the store until it could do it: a full disk must not lose the end of an analysis."""
@@ -258,7 +261,7 @@ class Crew:
             await self._insist(self._store.release, task.id, task.lease, lost=not task.why)
         if not task.why:
             self._tally.lost()
-        self._board.changed(task.id)
+        self._board.over(task.id)
 
     def _partial(self, task: Task) -> Path:
         return self._folder.analysis(task.id) / task.lease

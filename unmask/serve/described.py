@@ -101,9 +101,6 @@ def describe(app: FastAPI, *, guarded: bool) -> dict[str, Any]:
     return found
 
 
-_HOME = "unmask.serve.schemas"
-
-
 def _schemas() -> dict[str, Any]:
     from pydantic import BaseModel
     from pydantic.json_schema import models_json_schema
@@ -111,7 +108,7 @@ def _schemas() -> dict[str, Any]:
     from unmask.serve import schemas
 
     models = [one for one in vars(schemas).values() if isinstance(one, type)]
-    ours = [one for one in models if issubclass(one, BaseModel) and one.__module__ == _HOME]
+    ours = [one for one in models if issubclass(one, BaseModel) and one is not BaseModel]
     _, told = models_json_schema(
         [(one, "serialization") for one in ours], ref_template="#/components/schemas/{model}"
     )

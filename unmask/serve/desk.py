@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -13,7 +14,8 @@ from unmask.serve import options as opts
 from unmask.serve.clerk import Clerk
 from unmask.serve.crew import Crew, limits
 from unmask.serve.events import Board
-from unmask.serve.folder import Folder
+from unmask.serve.export import Exporter
+from unmask.serve.folder import REPORT, Folder
 from unmask.serve.metrics import Tally
 from unmask.serve.multipart import Upload
 from unmask.serve.options import Options
@@ -21,6 +23,9 @@ from unmask.serve.problems import RefusedError
 from unmask.serve.records import Entry, Record
 from unmask.serve.settings import Settings
 from unmask.serve.store import QueueFullError, Store
+
+SURE = 2.0
+"""Seconds for which the models that an analysis would be made with are taken to stay the same."""
 
 LONGEST_WAIT = 300
 """Most seconds that a refused client is told to wait."""
@@ -46,6 +51,8 @@ class Desk:
     def __init__(self, settings: Settings, folder: Folder) -> None:
         self.settings, self.folder = settings, folder
         self.clerk, self.board, self.tally = Clerk(), Board(), Tally()
+        self._exporter = Exporter(folder.root)
+        self._known_models: dict[Options, tuple[list[str], float]] = {}
         self._uploads = 0
 
     async def open(self, first: subprocess.Popen[bytes] | None = None) -> None:
@@ -75,27 +82,18 @@ class Desk:
         """A place among those whose request bodies are received.
 
         Raises:
-            RefusedError: `too_many_uploads`.
+            RefusedError: `too_many_uploads`, or `queue_full` to spare a client the sending.
         """
         if self._uploads >= self.settings.bounds.uploads:
-            raise RefusedError(
-                "too_many_uploads", "Too many uploads at a time.", Retry_After=self._wait(0)
-            )
+            told = "Too many uploads at a time."
+            raise RefusedError("too_many_uploads", told, Retry_After=self._wait(0))
+        if self.crew.waiting >= self.settings.bounds.queue:
+            raise self._full(self.crew.waiting)
         self._uploads += 1
         try:
             yield
         finally:
             self._uploads -= 1
-
-    async def refuse_when_full(self) -> None:
-        """Spare a client the sending of what cannot be queued.
-
-        Raises:
-            RefusedError: `queue_full`.
-        """
-        waiting = (await self.clerk(self.store.counts))["queued"]
-        if waiting >= self.settings.bounds.queue:
-            raise self._full(waiting)
 
     async def accept(self, upload: Upload) -> tuple[Record, bool]:
         """Queue what was uploaded, or find the analysis of the same bytes and options.
@@ -109,26 +107,37 @@ class Desk:
             RefusedError: `queue_full`.
         """
         asked = Options.of(upload.fields)
-        models = await asyncio.to_thread(asked.models)
+        models = await self._models(asked)
         terms = (asked.document(), models, limits(self.settings))
         key = opts.key(upload.files, *terms)
-        if found := await self.clerk(self.store.same, key):
-            return found, False
         entry = Entry(secrets.token_hex(16), key, upload.files, asked.document(), models)
-        await asyncio.to_thread(self.folder.keep, upload.place, entry.id)
-        return await self._enter(entry)
-
-    async def _enter(self, entry: Entry) -> tuple[Record, bool]:
-        fresh = False
         try:
-            record, fresh = await self.clerk(self.store.enter, entry, self.settings.bounds.queue)
+            record, fresh = await self.clerk(self._enter, entry, upload)
         except QueueFullError:
             raise self._full(self.settings.bounds.queue) from None
-        finally:
-            if not fresh:
-                await asyncio.to_thread(self.folder.erase, entry.id)
         self.crew.look()
         return record, fresh
+
+    def _enter(self, entry: Entry, upload: Upload) -> tuple[Record, bool]:
+        """Make an upload an analysis; runs in the clerk's thread, and so one at a time."""
+        if found := self.store.same(entry.key):
+            return found, False
+        self.folder.keep(upload.place, entry.id)
+        upload.kept = True
+        try:
+            return self.store.enter(entry, self.settings.bounds.queue), True
+        except BaseException:
+            self.folder.erase(entry.id)
+            raise
+
+    async def _models(self, asked: Options) -> list[str]:
+        """As `Options.models`, but not looked up anew for every photo of a thousand."""
+        now = time.monotonic()
+        known, until = self._known_models.get(asked, ([], 0.0))
+        if now >= until:
+            known = await asyncio.to_thread(asked.models)
+            self._known_models = {asked: (known, now + SURE)}
+        return known
 
     async def fetch(self, id: str) -> Record | None:
         """The analysis of an id."""
@@ -145,11 +154,28 @@ class Desk:
             raise RefusedError("not_found", "There is no such analysis.")
         return found
 
-    async def result(self, record: Record, name: str) -> bytes | None:
-        """A file among the results of an analysis."""
+    async def results(self, record: Record, *names: str) -> list[bytes | None]:
+        """Files among the results of an analysis; `None` for what is not there."""
+        lease = record.lease
+        if record.state != "done" or lease is None:
+            return [None] * len(names)
+        return await asyncio.to_thread(
+            lambda: [self.folder.read(record.id, lease, name) for name in names]
+        )
+
+    async def export(self, id: str, suffix: str) -> bytes:
+        """The report of an analysis in a format.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        record = await self.known(id)
         if record.state != "done" or record.lease is None:
-            return None
-        return await asyncio.to_thread(self.folder.read, record.id, record.lease, name)
+            raise RefusedError("not_found", "There is no report yet.")
+        if suffix != ".json":
+            return await self._exporter.make(id, record.lease, suffix)
+        (found,) = await self.results(record, REPORT)
+        return found or b""
 
     def _full(self, waiting: int) -> RefusedError:
         return RefusedError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ class Board:
     def __init__(self) -> None:
         self._progress: dict[str, Progress] = {}
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, set[asyncio.Event]] = {}
 
     def tell(self, id: str, progress: Progress) -> None:
         """Note how far an analysis is."""
@@ -43,9 +44,15 @@ class Board:
         self._wake(id)
 
     def changed(self, id: str) -> None:
-        """Say that an analysis has another state, or is no more."""
+        """Say that an analysis has another state."""
         self._progress.pop(id, None)
         self._wake(id)
+
+    def over(self, id: str) -> None:
+        """Say that an analysis may have ended, or is no more."""
+        self.changed(id)
+        for done in self._waiting.get(id, ()):
+            done.set()
 
     def progress(self, record: Record) -> Progress:
         """How far an analysis is."""
@@ -54,21 +61,30 @@ class Board:
             return Progress(1.0, files - 1, files)
         return self._progress.get(record.id, Progress(0.0, 0, files))
 
-    @contextmanager
-    def watching(self, id: str) -> Iterator[asyncio.Event]:
+    def watching(self, id: str) -> AbstractContextManager[asyncio.Event]:
         """An event that is set whenever something happens to an analysis."""
-        news = asyncio.Event()
-        self._watchers.setdefault(id, set()).add(news)
-        try:
-            yield news
-        finally:
-            self._watchers[id].discard(news)
-            if not self._watchers[id]:
-                del self._watchers[id]
+        return _listed(self._watchers, id)
+
+    def waiting(self, id: str) -> AbstractContextManager[asyncio.Event]:
+        """An event that is set when an analysis ends."""
+        return _listed(self._waiting, id)
 
     def _wake(self, id: str) -> None:
         for news in self._watchers.get(id, ()):
             news.set()
+
+
+@contextmanager
+def _listed(lists: dict[str, set[asyncio.Event]], id: str) -> Iterator[asyncio.Event]:
+    """A new event, in the list of an id for as long as the context lasts."""
+    made = asyncio.Event()
+    lists.setdefault(id, set()).add(made)
+    try:
+        yield made
+    finally:
+        lists[id].discard(made)
+        if not lists[id]:
+            del lists[id]
 
 
 Fetch = Callable[[], Awaitable[Record | None]]
@@ -76,15 +92,15 @@ Fetch = Callable[[], Awaitable[Record | None]]
 
 async def ended(board: Board, id: str, fetch: Fetch, patience: float) -> Record | None:
     """The analysis once it has ended, or as it is when patience is over."""
-    with board.watching(id) as news:
-        try:
+    with board.waiting(id) as over:
+        found = await fetch()
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while (found := await fetch()) and not found.ended:
-                    await news.wait()
-                    news.clear()
-                return found
-        except TimeoutError:
-            return await fetch()
+                while found and not found.ended:
+                    await over.wait()
+                    over.clear()
+                    found = await fetch()
+        return found
 
 
 async def stream(board: Board, id: str, fetch: Fetch) -> AsyncIterator[str]:

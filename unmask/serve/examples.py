@@ -66,7 +66,7 @@ ANALYSIS: Final[dict[str, Any]] = _COMMON | {
         "exit_code": 0,
         "findings": [_FINDING],
     },
-    "pictures": [{"preview": {"name": "0-preview.webp", "width": 640, "height": 480}, "faces": []}],
+    "pictures": [{"preview": {"name": "0-preview.jpg", "width": 640, "height": 480}, "faces": []}],
 }
 
 LISTING: Final[dict[str, Any]] = {

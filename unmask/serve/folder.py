@@ -20,7 +20,7 @@ from pathlib import Path
 from unmask.errors import ConfigError, ServeError
 
 FILES = "files"
-REPORTS = ("report.json", "report.html", "report.csv")
+REPORT = "report.json"
 PICTURES = "pictures.json"
 _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -73,21 +73,8 @@ class Folder:
         upload.rename(home / FILES)
 
     def read(self, *parts: str) -> bytes | None:
-        """A file below `analyses`; `None` when it is not there, no plain file, or behind a link."""
-        if any(part in {"", ".", ".."} or "/" in part or "\0" in part for part in parts):
-            return None
-        with ExitStack() as opened:
-            try:
-                place = os.open(self.root / "analyses", os.O_DIRECTORY | _PLAIN)
-                opened.callback(os.close, place)
-                for part in parts[:-1]:
-                    place = os.open(part, os.O_DIRECTORY | _PLAIN, dir_fd=place)
-                    opened.callback(os.close, place)
-                file = os.open(parts[-1], _PLAIN, dir_fd=place)
-                with open(file, "rb") as stream:
-                    return stream.read()
-            except OSError:
-                return None
+        """As `read_plain`."""
+        return read_plain(self.root, *parts)
 
     def erase(self, id: str) -> None:
         """Remove everything of an analysis."""
@@ -122,6 +109,28 @@ class Folder:
     def close(self) -> None:
         """Let another server have the folder."""
         os.close(self._lock)
+
+
+def read_plain(root: Path, *parts: str) -> bytes | None:
+    """A file below `analyses`; `None` when it is not there, no plain file, or behind a link.
+
+    Args:
+        root: The data folder.
+        parts: Id, place and name.
+    """
+    if any(part in {"", ".", ".."} or "/" in part or "\0" in part for part in parts):
+        return None
+    with ExitStack() as opened:
+        try:
+            place = os.open(root / "analyses", os.O_DIRECTORY | _PLAIN)
+            opened.callback(os.close, place)
+            for part in parts[:-1]:
+                place = os.open(part, os.O_DIRECTORY | _PLAIN, dir_fd=place)
+                opened.callback(os.close, place)
+            with open(os.open(parts[-1], _PLAIN, dir_fd=place), "rb") as stream:
+                return stream.read()
+        except OSError:
+            return None
 
 
 def erase(path: Path) -> None:

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-TOKEN = "UNMASK_TOKEN"  # noqa: S105 - the variable's name
-"""Not handed on: what reads strangers' files must hold no secret."""
+PIPE = 4096
+"""Bytes that fit into any empty pipe."""
 
+TOKEN = "UNMASK_TOKEN"  # noqa: S105 - the variable's name
 MOST_TOLD = 1 << 20
 """Bytes of one message; a longer one is no message of ours."""
 
@@ -32,9 +33,14 @@ def spawn() -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "unmask.serve.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={k: v for k, v in os.environ.items() if k != TOKEN} | {"OPENBLAS_NUM_THREADS": "1"},
+        env=without_token() | {"OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
     )
+
+
+def without_token() -> dict[str, str]:
+    """The environment for processes that read strangers' files: it holds no secret of ours."""
+    return {name: value for name, value in os.environ.items() if name != TOKEN}
 
 
 @dataclass(slots=True)
@@ -90,12 +96,19 @@ class Hand:
         """Whether it waits for something to do."""
         return self.ready and self.task is None and not self._leaving
 
-    def send(self, message: Message) -> None:
-        """Say something to it; blocks while its pipe is full."""
+    async def send(self, message: Message) -> None:
+        """Say something to it, which waits for it."""
+        line = json.dumps(message).encode() + b"\n"
+        if len(line) <= PIPE:  # a pipe that nobody wrote to takes that at once
+            self._write(line)
+        else:
+            await asyncio.to_thread(self._write, line)
+
+    def _write(self, line: bytes) -> None:
         pipe = self._process.stdin
         assert pipe is not None
         try:
-            pipe.write(json.dumps(message).encode() + b"\n")
+            pipe.write(line)
             pipe.flush()
         except (OSError, ValueError):
             self.kill()  # it is heard to be gone, like any other that dies

@@ -28,7 +28,7 @@ NAME = 255
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upload:
     """A complete form.
 
@@ -36,11 +36,13 @@ class Upload:
         place: Folder with the files 0, 1, … in it.
         files: Name, bytes and sha256 of each.
         fields: The form's other fields.
+        kept: Whether somebody took the folder over.
     """
 
     place: Path
     files: list[dict[str, Any]]
     fields: dict[str, str]
+    kept: bool = False
 
 
 class Intake:
@@ -73,6 +75,11 @@ class Intake:
             "on_end": self._finished,
         }
         self._parser = MultipartParser(boundary, calls)  # type: ignore[arg-type]
+
+    def take(self, data: bytes, *, last: bool) -> Upload | None:
+        """`feed`, and `finish` after the last piece."""
+        self.feed(data)
+        return self.finish() if last else None
 
     def feed(self, data: bytes) -> None:
         """Take the next piece.

@@ -65,19 +65,13 @@ class Store:
         )
         return dict(self._base.execute("SELECT id, lease FROM analyses").fetchall())
 
-    def enter(self, new: Entry, most: int) -> tuple[Record, bool]:
-        """Queue an analysis, unless there is one of the same key that has not failed.
-
-        Returns:
-            The analysis, and whether it is the new one.
+    def enter(self, new: Entry, most: int) -> Record:
+        """Queue an analysis; a failed one of the same key gives the key up.
 
         Raises:
             QueueFullError: When `most` wait already.
         """
         with self._transaction():
-            found = self._one("key = ?", new.key)
-            if found and found.state != "failed":
-                return found, False
             if self.counts()["queued"] >= most:
                 raise QueueFullError
             self._base.execute("UPDATE analyses SET key = NULL WHERE key = ?", (new.key,))
@@ -88,7 +82,7 @@ class Store:
                 "VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)",
                 values,
             )
-            return self._known(new.id), True
+            return self._known(new.id)
 
     def same(self, key: str) -> Record | None:
         """The analysis of a key, unless it failed."""

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.requests import Request
 
@@ -30,29 +31,34 @@ async def received(request: Request, folder: Folder, bounds: Bounds) -> AsyncIte
         ClientDisconnect: When the client went away.
     """
     edge = boundary(request.headers.get("content-type", ""))
-    await asyncio.to_thread(_check_length, request.headers.get("content-length"), folder, bounds)
-    place = await asyncio.to_thread(folder.fresh)
-    intake = Intake(edge, place, bounds)
+    length = request.headers.get("content-length")
+    place = await asyncio.to_thread(_prepared, length, folder, bounds)
+    intake, upload = Intake(edge, place, bounds), None
     try:
-        async for block in _blocks(request.stream(), bounds):
-            await asyncio.to_thread(intake.feed, block)
-        yield await asyncio.to_thread(intake.finish)
+        async for block, last in _blocks(request.stream(), bounds):
+            upload = await asyncio.to_thread(intake.take, block, last=last)
+        assert upload is not None  # the last block was told to be it
+        yield upload
     finally:
         intake.close()
-        await asyncio.to_thread(erase, place)
+        if not (upload and upload.kept):
+            await asyncio.to_thread(erase, place)
 
 
-def _check_length(stated: str | None, folder: Folder, bounds: Bounds) -> None:
-    """Refuse what is too long before any of it is read."""
+def _prepared(stated: str | None, folder: Folder, bounds: Bounds) -> Path:
+    """A folder for an upload, unless it is too long by its own words."""
     length = int(stated[:20]) if stated and stated.isdecimal() else 0
     if length > bounds.request_bytes:
         raise _too_long(bounds)
     if folder.free() < bounds.spare + length:
         raise storage_full()
+    return folder.fresh()
 
 
-async def _blocks(stream: AsyncIterator[bytes], bounds: Bounds) -> AsyncIterator[bytes]:
-    """A body in pieces worth writing."""
+async def _blocks(
+    stream: AsyncIterator[bytes], bounds: Bounds
+) -> AsyncIterator[tuple[bytes, bool]]:
+    """A body in pieces worth writing, each with whether it is the last one."""
     total, held = 0, bytearray()
     until = time.monotonic() + bounds.reception
     while (chunk := await _next(stream, bounds.silence, until)) is not None:
@@ -61,10 +67,9 @@ async def _blocks(stream: AsyncIterator[bytes], bounds: Bounds) -> AsyncIterator
             raise _too_long(bounds)
         held += chunk
         if len(held) >= BLOCK:
-            yield bytes(held)
+            yield bytes(held), False
             held.clear()
-    if held:
-        yield bytes(held)
+    yield bytes(held), True
 
 
 async def _next(stream: AsyncIterator[bytes], silence: float, until: float) -> bytes | None:
