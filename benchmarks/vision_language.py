@@ -123,15 +123,16 @@ def start(options: argparse.Namespace) -> None:
     words = read_recipe("face-language")
     learnt = [d for d in words.training_data if not set(d["sources"]) & set(APART)]
     steps = options.backbone_steps
-    words = replace(blind(words, "retrieval", steps), training_data=learnt)
+    words = replace(blind(words, "facts", steps), training_data=learnt)
     ready(options, "backbone", words)
-    ready(options, "embedder", blind(read_recipe("face-embedder"), None, options.embedder_steps))
     os.environ[backbones.VARIABLE] = str((options.out / "backbone").resolve())
-    if not (options.out / "grey" / "card.json").is_file():
-        bundle(Grey(), "grey", options.out / "grey")
-    wanted = any(ROWS[name].recogniser == "mobilefacenet" for name in options.methods)
-    if wanted and not (options.out / "mobilefacenet" / "card.json").is_file():
-        bundle(Strong(), "mobilefacenet", options.out / "mobilefacenet")
+    wanted = {ROWS[name].recogniser for name in options.methods}
+    if "embedder" in wanted:
+        faces = blind(read_recipe("face-embedder"), None, options.embedder_steps)
+        ready(options, "embedder", faces)
+    for name, network in (("grey", Grey), ("mobilefacenet", Strong)):
+        if name in wanted and not (options.out / name / "card.json").is_file():
+            bundle(network(), name, options.out / name)
 
 
 def blind(recipe: Recipe, watch: str | None, steps: int) -> Recipe:

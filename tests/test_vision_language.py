@@ -47,12 +47,12 @@ def test_all_rows_learn_from_the_same_pairs_as_often(script: Any, options: Any) 
 
 
 def test_what_all_stand_on_knows_no_tested_source(script: Any) -> None:
-    recipe = script.blind(script.read_recipe("face-language"), "retrieval", 100)
+    recipe = script.blind(script.read_recipe("face-language"), "facts", 100)
     assert set(recipe.config["without"]) == set(script.APART)
     for name in (*script.UNTAUGHT, "swap_meso", "morph_train_canada", "diff_sfhq_t2i"):
         assert name in recipe.config["without"]
     assert recipe.train.warmup == 10
-    assert script.blind(recipe, None, 100).train.watch == "retrieval"
+    assert script.blind(recipe, None, 100).train.watch == "facts"
 
 
 @pytest.mark.parametrize(

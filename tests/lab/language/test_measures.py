@@ -38,7 +38,10 @@ def test_one_that_knows(seen: Seen) -> None:
     found = measures.forged(None, seen)  # type: ignore[arg-type]
     assert found["auc"] == found["unseen"] == found["auc_other"] == 1.0
     assert measures.retrieval(seen) == {"retrieval": 1.0, "chance": 0.5}
-    assert measures.attributes(None, seen) == {"fact_verdict": 1.0}  # type: ignore[arg-type]
+    assert measures.attributes(None, seen) == {  # type: ignore[arg-type]
+        "facts": 1.0,
+        "fact_verdict": 1.0,
+    }
 
 
 def test_one_that_takes_fake_for_genuine(seen: Seen) -> None:

@@ -54,7 +54,7 @@ def measure(network: Network, batches: Iterable[Batch]) -> dict[str, float]:
         sees; "probe" and "probe_SET", what a linear classifier reads from the features;
         "retrieval", the share of faces whose best caption, of all that are true or false of it, is
         true, and "chance" of that; "fact_NAME", how often the prompts for a fact's values name the
-        right one, every value weighing the same.
+        right one, every value weighing the same, and "facts", the mean over all of them.
     """
     seen = look(network, batches)
     return forged(network, seen) | retrieval(seen) | attributes(network, seen)
@@ -117,7 +117,7 @@ def attributes(network: Network, seen: Seen) -> dict[str, float]:
             named = torch.tensor(common)[fits.argmax(1)]
             each = [(named[right == v] == v).float().mean() for v in common]
             found[f"fact_{fact}"] = float(torch.stack(each).mean())
-    return found
+    return {"facts": _mean(found.values())} | found
 
 
 def meaning(network: Network, fact: str) -> Tensor:
