@@ -254,14 +254,19 @@ class Crew:
             return
         task = hand.task
         await asyncio.to_thread(folders.erase, self._partial(task))
-        if task.why == "timeout":
-            message = f"It took longer than {self._settings.bounds.patience:g} seconds."
-            await self._insist(self._store.fail, task.id, task.lease, "timeout", message)
-        elif task.why != "erased":
-            await self._insist(self._store.release, task.id, task.lease, lost=not task.why)
+        if task.why != "erased" and await self._give_back(task):
+            await self._clerk(self._folder.forget_files, task.id)
         if not task.why:
             self._tally.lost()
         self._board.over(task.id)
+
+    async def _give_back(self, task: Task) -> bool:
+        """Have somebody else do a task, or nobody any more; tell whether it is given up."""
+        if task.why == "timeout":
+            message = f"It took longer than {self._settings.bounds.patience:g} seconds."
+            return await self._insist(self._store.fail, task.id, task.lease, "timeout", message)
+        lost = not task.why
+        return await self._insist(self._store.release, task.id, task.lease, lost=lost)
 
     def _partial(self, task: Task) -> Path:
         return self._folder.analysis(task.id) / task.lease

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -128,7 +129,8 @@ def read_plain(root: Path, *parts: str) -> bytes | None:
                 place = os.open(part, os.O_DIRECTORY | _PLAIN, dir_fd=place)
                 opened.callback(os.close, place)
             with open(os.open(parts[-1], _PLAIN, dir_fd=place), "rb") as stream:
-                return stream.read()
+                plain = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+                return stream.read() if plain else None
         except OSError:
             return None
 

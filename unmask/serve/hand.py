@@ -145,6 +145,7 @@ class Hand:
                     break
                 self._pass(message)
         self._process.wait()
+        self.dismiss()
         self._pass(None)
 
     def _pass(self, message: Message | None) -> None:

@@ -16,8 +16,10 @@ from unmask.errors import ConfigError, ServeError
 from unmask.serve.folder import Folder
 from unmask.serve.hand import spawn
 from unmask.serve.settings import Settings
+from unmask.serve.store import Store
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.types import ASGIApp
 
 LIBRARIES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
@@ -35,13 +37,15 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
         told: Called with the page's address once it can be opened.
 
     Raises:
-        ConfigError: `not_installed` without the extra, `bad_option` for a useless data folder.
+        ConfigError: `not_installed` without the extra, `bad_option` for a useless data folder
+            or store.
         ServeError: `address_taken`, `folder_taken`.
     """
     _refuse_without_libraries()
     os.umask(0o077)
     folder = Folder(settings.data)
-    with _bound(settings) as listening:
+    Store(folder.store, settings.retention).close()  # a file that is none is told before all else
+    with bound(settings) as listening:
         first = spawn()
         _load_quickly()
         try:
@@ -56,6 +60,21 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
 
 
 async def _run(app: ASGIApp, listening: socket.socket, told: Callable[[], None]) -> None:
+    server = served(app)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not (server.started or serving.done()):
+        await asyncio.sleep(0.005)
+    gc.freeze()
+    gc.enable()
+    if server.started:
+        told()
+    await serving
+    if not server.started:
+        raise ServeError("internal", "The server could not start.")
+
+
+def served(app: ASGIApp) -> uvicorn.Server:
+    """The HTTP server of an application, not yet started."""
     import uvicorn
 
     from unmask.serve.wire import Wire
@@ -74,20 +93,10 @@ async def _run(app: ASGIApp, listening: socket.socket, told: Callable[[], None])
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE,
     )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    while not (server.started or serving.done()):
-        await asyncio.sleep(0.005)
-    gc.freeze()
-    gc.enable()
-    if server.started:
-        told()
-    await serving
-    if not server.started:
-        raise ServeError("internal", "The server could not start.")
+    return uvicorn.Server(config)
 
 
-def _bound(settings: Settings) -> socket.socket:
+def bound(settings: Settings) -> socket.socket:
     """A socket that listens for nobody yet."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -154,13 +154,16 @@ class Store:
         )
         return done.rowcount == 1
 
-    def release(self, id: str, lease: str, *, lost: bool) -> None:
+    def release(self, id: str, lease: str, *, lost: bool) -> bool:
         """Put an analysis back into the queue, or give it up when it has lost too many workers.
 
         Args:
             id: Of the analysis.
             lease: Of whoever had it.
             lost: Whether its worker died of its own.
+
+        Returns:
+            Whether it was given up.
         """
         with self._transaction():
             self._base.execute(
@@ -168,7 +171,7 @@ class Store:
                 "WHERE id = ? AND state = 'running' AND lease = ? AND lost + ? < ?",
                 (int(lost), id, lease, int(lost), MOST_LOST),
             )
-            self.fail(id, lease, "worker_lost", "The worker processes that examined it died.")
+            return self.fail(id, lease, "worker_lost", "Two workers died while they examined it.")
 
     def expired(self, now: float) -> list[str]:
         """Ids of the analyses whose time has come."""

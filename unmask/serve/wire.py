@@ -28,12 +28,14 @@ class Wire(H11Protocol):
 
     _timer: asyncio.TimerHandle | None = None
     _owed: str | None = None
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first head."""
         super().connection_made(transport)
         if len(self.connections) > CONNECTIONS:
             self._refuse("too_many_connections", "There are too many connections.")
+            transport.close()
         else:
             self._mind()
 
@@ -44,8 +46,9 @@ class Wire(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those of an incomplete head or of an unwanted body do not extend its time."""
-        super().data_received(data)
-        self._mind()
+        if not self._refused:
+            super().data_received(data)
+            self._mind()
 
     def on_response_complete(self) -> None:
         """Go on to the next request, or wait for the end of this one."""
@@ -58,6 +61,8 @@ class Wire(H11Protocol):
 
     def _mind(self) -> None:
         """See what the client owes now."""
+        if self._refused:
+            return
         state = self.conn.their_state
         if state is h11.IDLE:
             self._expect("head")
@@ -79,14 +84,15 @@ class Wire(H11Protocol):
             self._timer = self.loop.call_later(seconds, self._too_late)
 
     def _too_late(self) -> None:
-        if self._owed == "head" and self.conn.our_state is h11.IDLE:
+        began = self.cycle is None or self.conn.trailing_data[0]
+        if self._owed == "head" and self.conn.our_state is h11.IDLE and began:
             self._refuse("too_slow", "The head of the request took too long to come.")
         else:
             self.transport.close()
 
     def _refuse(self, code: str, message: str) -> None:
-        """Answer with a problem and close the connection."""
-        self._expect(None)
+        """Answer with a problem, hear no more, and close the connection in a moment."""
+        self._refused = True
         status = STATUS[code]
         body = json.dumps(document(code, message, status)).encode()
         told = HEADERS | {"Content-Type": MEDIA, "Content-Length": str(len(body))}
@@ -95,6 +101,7 @@ class Wire(H11Protocol):
             answer = h11.Response(status_code=status, headers=headers)
             for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
+            self.transport.write_eof()
         except h11.LocalProtocolError:
-            pass  # an answer is on its way already
-        self.transport.close()
+            self.transport.close()  # an answer is on its way already
+        self._expect("rest")

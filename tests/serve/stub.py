@@ -1,0 +1,84 @@
+"""A worker that examines nothing: what it does stands in the name of the first file.
+
+wait…       says how far it is, and stays there
+die…        dies
+faint…      dies over the first job of that name, and does the next one; needs STUB_MEMORY
+refuse…     says that it failed
+babble…     says something that is no message
+anything    writes a report about nothing
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+RUN = {
+    "version": "0",
+    "created": "",
+    "provider": "stub",
+    "threads": 1,
+    "operating_point": "fpr=0.05",
+    "threshold": 0.5,
+    "detectors": [],
+}
+
+
+def say(**message: Any) -> None:
+    print(json.dumps(message), flush=True)
+
+
+def work(job: dict[str, Any]) -> None:
+    names = [name for _, name in job["files"]]
+    if names[0].startswith("wait"):
+        say(progress=[0, 0.5])
+    elif names[0].startswith("die") or (names[0].startswith("faint") and remembered(names[0])):
+        os._exit(1)
+    elif names[0].startswith("refuse"):
+        say(failed={"code": "bundle_altered", "message": "The model is not what it was."})
+    elif names[0].startswith("babble"):
+        print("no message", flush=True)
+    else:
+        finish(job, names)
+
+
+def remembered(name: str) -> bool:
+    """Whether this is the first time."""
+    mark = Path(os.environ["STUB_MEMORY"]) / name
+    first = not mark.exists()
+    mark.touch()
+    return first
+
+
+def finish(job: dict[str, Any], names: list[str]) -> None:
+    out = Path(job["out"])
+    out.mkdir()
+    report = {"schema": "unmask.report/1", "run": RUN, "exit_code": 3, "findings": []}
+    (out / "report.json").write_text(json.dumps(report))
+    (out / "pictures.json").write_text("[]")
+    (out / "0-preview.jpg").write_bytes(b"a picture")
+    sizes = [os.path.getsize(path) for path, _ in job["files"]]
+    verdicts = [
+        {
+            "name": name,
+            "kind": "image",
+            "verdict": None,
+            "probability": None,
+            "reasons": [str(size)],
+        }
+        for name, size in zip(names, sizes, strict=True)
+    ]
+    say(done={"exit_code": 3, "verdicts": verdicts})
+
+
+def main() -> None:
+    say(ready=True)
+    for line in sys.stdin:
+        work(json.loads(line))
+
+
+if __name__ == "__main__":
+    main()
