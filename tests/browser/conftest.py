@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.running import Server, serving
+from tests.serve.running import Server, real
 from unmask.conformance import SAMPLES
 
 FLAGS = (
@@ -28,7 +28,7 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that do not need one in a special state."""
-    with serving(tmp_path_factory.mktemp("serve")) as made:
+    with real(tmp_path_factory.mktemp("serve")) as made:
         yield made
 
 
@@ -63,7 +63,7 @@ class Watch:
             self.seen.append(text)
 
     def _asked(self, url: str) -> None:
-        if not url.startswith((self.origin, f"blob:{self.origin}")):
+        if not url.startswith((f"{self.origin}/", f"blob:{self.origin}/")):
             self.seen.append(f"asked {url}")
 
 
@@ -93,7 +93,7 @@ def open_page(browser: Any, server: Server) -> Iterator[Callable[..., Page]]:
         watch = Watch(at.url, list(expected))
         made.append((context, watch))
         page = watch.over(context.new_page())
-        page.goto(f"{at.url}{place}")
+        page.goto(f"{at.url}/{place}")
         return page
 
     yield make

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+
+from tests.serve.running import Server
+from unmask.serve import client
 
 DESK, PHONE = (1440, 900), (390, 844)
 DROPPED = """(files) => {
@@ -22,6 +26,19 @@ DROPPED = """(files) => {
     return transfer;
 }"""
 TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".webm": "video/webm"}
+
+
+def examined(server: Server, *files: Path | tuple[str, bytes]) -> dict[str, Any]:
+    """A finished analysis of these files, made without the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for file in files:
+            name, body = (file.name, file.read_bytes()) if isinstance(file, Path) else file
+            paths.append(Path(folder, name))
+            paths[-1].write_bytes(body)
+        found = client.analyse(paths, server.url, server.token)
+    assert found["state"] == "done"
+    return found
 
 
 def drop(page: Page, *files: Path | tuple[str, bytes]) -> None:

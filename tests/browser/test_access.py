@@ -9,13 +9,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.doing import DESK, PHONE, drop
-from tests.browser.running import Server, serving
+from tests.browser.doing import DESK, PHONE, drop, examined
+from tests.serve.running import Server, real
 from unmask.conformance import SAMPLES
 
 Open = Callable[..., Page]
 Reach = Callable[[Page], None]
-NAMES = ("portrait_forged.jpg", "video.mp4", "crowd.jpg", "landscape.jpg")
+NAMES = ("portrait_forged.jpg", "video.mp4", "landscape.jpg")
 TOKEN = "a-token-of-enough-characters"
 
 
@@ -31,9 +31,11 @@ def flaws(page: Page) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def several(server: Server) -> str:
+def several(server: Server, tiny_face: bytes) -> str:
+    """One input of each kind."""
     files = [SAMPLES / name for name in NAMES]
-    return f"#/analyses/{server.examine(*files, ('broken.jpg', b'no photo'))['id']}"
+    made = examined(server, *files, ("tiny.png", tiny_face), ("broken.jpg", b"no photo"))
+    return f"#/analyses/{made['id']}"
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
@@ -59,7 +61,7 @@ def test_a_report(open_page: Open, several: str, size: tuple[int, int]) -> None:
 
 
 def test_a_report_of_one_file(open_page: Open, server: Server) -> None:
-    page = open_page(f"#/analyses/{server.examine(SAMPLES / 'portrait.jpg')['id']}")
+    page = open_page(f"#/analyses/{examined(server, SAMPLES / 'portrait.jpg')['id']}")
     expect(page.get_by_text("Weak everywhere.")).to_be_visible()
     assert flaws(page) == []
 
@@ -89,7 +91,7 @@ def test_the_camera(open_page: Open) -> None:
 
 @pytest.fixture
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("guarded"), token=TOKEN) as made:
+    with real(tmp_path_factory.mktemp("guarded"), "--token", TOKEN) as made:
         yield made
 
 

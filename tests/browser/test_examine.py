@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.doing import DESK, PHONE, drop, examine
-from tests.browser.running import Server
+from tests.browser.doing import DESK, PHONE, drop, examine, examined
+from tests.serve.running import Server
 from unmask.conformance import SAMPLES
 from unmask.report.words import INCONCLUSIVE, MANIPULATED, NO_EVIDENCE, NO_FACE
 
@@ -103,7 +103,7 @@ def test_a_file_without_a_face_and_one_that_is_none(open_page: Open) -> None:
 def test_an_abstention_gives_its_reasons_and_no_number(
     open_page: Open, server: Server, tiny_face: bytes
 ) -> None:
-    made = server.examine(("tiny.png", tiny_face))
+    made = examined(server, ("tiny.png", tiny_face))
     page = open_page(f"#/analyses/{made['id']}")
     expect(page.get_by_role("heading", level=2).first).to_have_text(INCONCLUSIVE.title)
     expect(page.get_by_role("heading", name="Reasons to doubt this answer")).to_be_visible()
@@ -121,7 +121,7 @@ def test_options_reach_the_server(open_page: Open, server: Server) -> None:
     page.get_by_role("checkbox", name=re.compile("^Synthetic-trace")).uncheck()
     drop(page, GENUINE)
     examine(page)
-    asked = server.ask(f"v1/analyses/{page.url.rpartition('/')[2]}")["options"]
+    asked = server.state(page.url.rpartition("/")[2])["options"]
     assert asked["at"] == "fpr=0.01"
     assert asked["promise"] == pytest.approx(0.2)
     assert asked["frames"] == 100

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.doing import DESK, PHONE
-from tests.browser.running import Server, serving
+from tests.browser.doing import DESK, PHONE, examined
+from tests.serve.running import Server, real
 from unmask.conformance import SAMPLES
 
 Open = Callable[..., Page]
@@ -21,12 +21,12 @@ MANY = 23
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with more analyses than one page of the list."""
-    with serving(tmp_path_factory.mktemp("full")) as made:
+    with real(tmp_path_factory.mktemp("full")) as made:
         for number in range(MANY):
             sink = io.BytesIO()
             Image.new("RGB", (64, 64), (number, 0, 0)).save(sink, "PNG")
-            made.examine((f"plain-{number:02d}.png", sink.getvalue()))
-        made.examine(SAMPLES / "portrait_forged.jpg")
+            examined(made, (f"plain-{number:02d}.png", sink.getvalue()))
+        examined(made, SAMPLES / "portrait_forged.jpg")
         yield made
 
 
@@ -70,7 +70,7 @@ def test_paging(open_page: Open, full: Server) -> None:
 def test_deleting(open_page: Open, server: Server, size: tuple[int, int]) -> None:
     name = f"away-{size[0]}.jpg"
     body = (SAMPLES / "portrait.jpg").read_bytes() + name.encode()
-    made = server.examine((name, body))
+    made = examined(server, (name, body))
     page = open_page("#/history", size=size, expected=("404",))
     button = page.get_by_role("button", name=f"Delete the analysis of {name}")
     button.click()
@@ -82,13 +82,13 @@ def test_deleting(open_page: Open, server: Server, size: tuple[int, int]) -> Non
     question.get_by_role("button", name="Delete").click()
     expect(button).to_have_count(0)
     expect(page.locator("#said")).to_have_text("The analysis was deleted.")
-    page.goto(f"{server.url}#/analyses/{made['id']}")
+    page.goto(f"{server.url}/#/analyses/{made['id']}")
     expect(page.get_by_text("There is no such analysis.")).to_be_visible()
     assert [p for p in server.data.rglob("*") if made["id"] in p.name] == []
 
 
 def test_deleting_what_is_open(open_page: Open, server: Server) -> None:
-    made = server.examine(("open.jpg", (SAMPLES / "portrait.jpg").read_bytes() + b"open"))
+    made = examined(server, ("open.jpg", (SAMPLES / "portrait.jpg").read_bytes() + b"open"))
     page = open_page(f"#/analyses/{made['id']}")
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.doing import DESK, PHONE, change, shown
-from tests.browser.running import Server
+from tests.browser.doing import DESK, PHONE, change, examined, shown
+from tests.serve.running import Server
 from unmask.conformance import SAMPLES
 
 Open = Callable[..., Page]
@@ -21,7 +21,7 @@ SEEN = 5.0
 
 @pytest.fixture(scope="module")
 def forged(server: Server) -> str:
-    return f"#/analyses/{server.examine(SAMPLES / 'portrait_forged.jpg')['id']}"
+    return f"#/analyses/{examined(server, SAMPLES / 'portrait_forged.jpg')['id']}"
 
 
 def test_the_heat_map_s_slider_by_keyboard(open_page: Open, forged: str) -> None:
@@ -74,7 +74,7 @@ def test_heat_lies_where_the_face_is(open_page: Open, forged: str, server: Serve
     page.get_by_role("slider", name="Heat maps on the picture").press("End")
     expect(page.locator(".layer g")).to_have_attribute("opacity", "1")
     differs = abs(shown(screen) - bare).mean(axis=2)
-    box = server.ask(f"v1/{forged[2:]}")["report"]["findings"][0]["faces"][0]["box"]
+    box = server.state(forged.rpartition("/")[2])["report"]["findings"][0]["faces"][0]["box"]
     scale = differs.shape[1] / 512
     x0, y0, x1, y1 = (round(edge * scale) for edge in box)
     inside = differs[y0:y1, x0:x1].mean()
@@ -83,7 +83,7 @@ def test_heat_lies_where_the_face_is(open_page: Open, forged: str, server: Serve
 
 
 def test_boxes_are_numbered_and_can_be_hidden(open_page: Open, server: Server) -> None:
-    page = open_page(f"#/analyses/{server.examine(SAMPLES / 'crowd.jpg')['id']}")
+    page = open_page(f"#/analyses/{examined(server, SAMPLES / 'crowd.jpg')['id']}")
     boxes = page.locator(".face-box")
     expect(boxes).to_have_text([str(i) for i in range(1, 13)])
     expect(page.get_by_role("heading", level=4)).to_have_count(3)
@@ -99,7 +99,7 @@ def test_boxes_are_numbered_and_can_be_hidden(open_page: Open, server: Server) -
 
 
 def test_scores_doubts_and_facts_are_told(open_page: Open, server: Server) -> None:
-    page = open_page(f"#/analyses/{server.examine(SAMPLES / 'crowd.jpg')['id']}")
+    page = open_page(f"#/analyses/{examined(server, SAMPLES / 'crowd.jpg')['id']}")
     answer = page.locator(".words .doubts")
     expect(answer).to_contain_text("Not every detector could judge the face.")
     scores = page.locator(".scores").first

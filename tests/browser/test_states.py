@@ -10,8 +10,8 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.doing import drop, examine
-from tests.browser.running import Server, serving
+from tests.browser.doing import drop, examine, examined
+from tests.serve.running import Server, real
 from unmask.conformance import SAMPLES
 
 Open = Callable[..., Page]
@@ -20,7 +20,7 @@ TOKEN = "a-token-of-enough-characters"
 
 
 def test_the_token_is_asked_for_until_it_is_right(open_page: Open, tmp_path: Path) -> None:
-    with serving(tmp_path, "--max-bytes", "90000", token=TOKEN) as guarded:
+    with real(tmp_path, "--max-bytes", "90000", "--token", TOKEN) as guarded:
         page = open_page(at=guarded, expected=("401", "413"))
         prompt = page.get_by_role("dialog", name="This server asks for its token")
         page.get_by_role("textbox", name="Token").fill("some other token")
@@ -43,23 +43,23 @@ def test_the_token_is_asked_for_until_it_is_right(open_page: Open, tmp_path: Pat
 
 
 def test_a_token_in_the_address_is_taken_and_hidden(open_page: Open, tmp_path: Path) -> None:
-    with serving(tmp_path, token=TOKEN) as guarded:
+    with real(tmp_path, "--token", TOKEN) as guarded:
         page = open_page(f"#token={TOKEN}", at=guarded)
         expect(page.locator(".empty")).to_be_visible()
         assert TOKEN not in page.url
 
 
 def test_a_server_that_went_away_and_came_back(open_page: Open, tmp_path: Path) -> None:
-    with serving(tmp_path) as first:
+    with real(tmp_path) as first:
         page = open_page("#/history", at=first, expected=("ERR_CONNECTION",))
         expect(page.locator(".empty")).to_be_visible()
-        port = int(first.url.rstrip("/").rpartition(":")[2])
+        port = str(first.port)
     page.get_by_role("searchbox").fill("anything")
     expect(
         page.get_by_role("alert").filter(has_text="The server does not answer. Is it")
     ).to_be_visible()
     expect(page.locator(".trouble")).to_contain_text("offline")
-    with serving(tmp_path, port=port):
+    with real(tmp_path, "--port", port):
         expect(page.locator("#offline")).to_be_hidden()
         expect(page.locator(".trouble")).to_have_count(0)
         expect(page.locator(".empty")).to_be_visible()
@@ -86,10 +86,21 @@ def test_a_full_queue_says_when_to_come_back(open_page: Open) -> None:
     examine(page)
 
 
+def test_sending_can_be_stopped(open_page: Open) -> None:
+    page = open_page()
+    page.route("**/v1/analyses", lambda route: None)
+    drop(page, GENUINE)
+    page.get_by_role("button", name="Examine 1 file").click()
+    expect(page.get_by_role("progressbar", name="Sending 1 file")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Examine 1 file")).to_be_focused()
+    expect(page.locator(".trouble")).to_have_count(0)
+
+
 def test_progress_is_shown_and_asked_for_when_the_stream_breaks(
     open_page: Open, server: Server
 ) -> None:
-    made = server.examine(GENUINE)
+    made = examined(server, GENUINE)
     page = open_page(expected=("ERR_FAILED",))
     stages = iter([("queued", 0.0), ("running", 0.4), ("running", 0.8)])
 
@@ -103,21 +114,21 @@ def test_progress_is_shown_and_asked_for_when_the_stream_breaks(
 
     page.route("**/events", lambda route: route.abort())
     page.route(f"**/v1/analyses/{made['id']}", halfway)
-    page.goto(f"{server.url}#/analyses/{made['id']}")
+    page.goto(f"{server.url}/#/analyses/{made['id']}")
     expect(page.locator(".progress")).to_contain_text("Waiting for its turn")
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 0.4)
-    expect(page.locator(".progress")).to_contain_text("Now: portrait.jpg")
+    expect(page.locator(".progress li")).to_have_text("portrait.jpgbeing examined")
     expect(page.locator(".report")).to_be_visible()
     expect(page.locator("#said")).to_have_text(re.compile("^Done. portrait.jpg: No evidence"))
 
 
 def test_a_failed_analysis_tells_its_code(open_page: Open, server: Server) -> None:
-    made = server.examine(GENUINE)
+    made = examined(server, GENUINE)
     error = {"status": 500, "code": "worker_lost", "detail": "Two workers died over it."}
     failed = made | {"state": "failed", "report": None, "pictures": None, "error": error}
     page = open_page()
     page.route(f"**/v1/analyses/{made['id']}", lambda route: route.fulfill(json=failed))
-    page.goto(f"{server.url}#/analyses/{made['id']}")
+    page.goto(f"{server.url}/#/analyses/{made['id']}")
     expect(page.get_by_role("alert").filter(has_text="worker_lost")).to_contain_text(
         "Two workers died"
     )

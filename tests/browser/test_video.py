@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.doing import DESK, PHONE, change, drop, examine, shown
-from tests.browser.running import Server
+from tests.browser.doing import DESK, PHONE, change, drop, examine, examined, shown
+from tests.serve.running import Server
 from unmask.conformance import SAMPLES
 
 Open = Callable[..., Page]
@@ -18,7 +18,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def video(server: Server) -> str:
-    return f"#/analyses/{server.examine(SAMPLES / 'video.mp4')['id']}"
+    return f"#/analyses/{examined(server, SAMPLES / 'video.mp4')['id']}"
 
 
 def test_scrubbing_by_keyboard(open_page: Open, video: str) -> None:

@@ -1,7 +1,7 @@
 /** Questions and troubles, in the page's own dress. */
 
 import { Problem } from "./api.js";
-import { h, icon } from "./dom.js";
+import { button, h, icon } from "./dom.js";
 import { shown } from "./names.js";
 
 /**
@@ -14,13 +14,20 @@ import { shown } from "./names.js";
  */
 export function confirmed(title, text, action) {
   const dialog = h(
-    "dialog", { class: "dialog", "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
-    h("form", { method: "dialog" },
+    "dialog",
+    { class: "dialog", "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
+    h(
+      "form",
+      { method: "dialog" },
       h("h2", { id: "confirm-title" }, title),
       h("p", { id: "confirm-text" }, text),
-      h("p", { class: "buttons" },
+      h(
+        "p",
+        { class: "buttons" },
         h("button", { value: "", autofocus: true }, "Keep it"),
-        h("button", { value: "yes", class: "danger" }, action))),
+        h("button", { value: "yes", class: "danger" }, action),
+      ),
+    ),
   );
   document.body.append(dialog);
   dialog.showModal();
@@ -40,14 +47,18 @@ export function confirmed(title, text, action) {
  */
 export function trouble(error, again = null) {
   const told = error instanceof Problem ? error : new Problem(0, "page", String(error));
-  const retry = again && h("button", { class: "small", onclick: again }, "Try again");
+  const retry = again && button({ class: "small", onclick: again }, "Try again");
   const box = h(
-    "div", { class: "trouble", role: "alert" },
+    "div",
+    { class: "trouble", role: "alert" },
     icon("failed"),
-    h("div", {},
-      h("p", {}, shown(told.message), " ", h("code", {}, told.code)),
-      told.retry > 0 && h("p", { class: "hint" }, `There is room again in about ${told.retry} seconds.`),
-      retry && h("p", {}, retry)),
+    h(
+      "div",
+      h("p", shown(told.message), " ", h("code", told.code)),
+      told.retry > 0 &&
+        h("p", { class: "hint" }, `There is room again in about ${told.retry} seconds.`),
+      retry && h("p", retry),
+    ),
   );
   if (again && told.code === "offline") whenBack(box, again);
   return box;

@@ -13,28 +13,28 @@ const SVG = "http://www.w3.org/2000/svg";
  * An HTML element.
  *
  * @param {string} tag
- * @param {Attributes} [attributes]
- * @param {...Children} children
+ * @param {...(Attributes | Children)} inside Attributes, if any, come first.
  * @returns {any}
  */
-export function h(tag, attributes = {}, ...children) {
-  return filled(document.createElement(tag), attributes, children);
+export function h(tag, ...inside) {
+  return filled(document.createElement(tag), inside);
 }
 
 /**
  * An SVG element.
  *
  * @param {string} tag
- * @param {Attributes} [attributes]
- * @param {...Children} children
+ * @param {...(Attributes | Children)} inside Attributes, if any, come first.
  * @returns {any}
  */
-export function s(tag, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, tag), attributes, children);
+export function s(tag, ...inside) {
+  return filled(document.createElementNS(SVG, tag), inside);
 }
 
-/** @param {Element} node @param {Attributes} attributes @param {Children[]} children */
-function filled(node, attributes, children) {
+/** @param {Element} node @param {any[]} inside */
+function filled(node, inside) {
+  const plain = inside[0]?.constructor === Object;
+  const [attributes, ...children] = plain ? inside : [{}, ...inside];
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else if (value === true) node.setAttribute(name, "");
@@ -43,6 +43,30 @@ function filled(node, attributes, children) {
   const kept = children.flat(Infinity).filter((child) => child || child === 0);
   node.append(...kept.map((child) => (child instanceof Node ? child : String(child))));
   return node;
+}
+
+/**
+ * A button that does something on this page.
+ *
+ * @param {Attributes} attributes
+ * @param {...Children} children
+ * @returns {HTMLButtonElement}
+ */
+export function button(attributes, ...children) {
+  return h("button", { type: "button", ...attributes }, ...children);
+}
+
+/**
+ * A table with a head.
+ *
+ * @param {string} name Its class.
+ * @param {string[]} titles
+ * @param {Children} rows
+ * @returns {HTMLTableElement}
+ */
+export function table(name, titles, rows) {
+  const head = titles.map((title) => h("th", { scope: "col" }, title));
+  return h("table", { class: name }, h("thead", h("tr", head)), h("tbody", rows));
 }
 
 /**

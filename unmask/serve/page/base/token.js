@@ -32,18 +32,31 @@ export function askToken() {
 function prompted() {
   const wrong = sessionStorage.getItem(KEY) !== null;
   const field = h("input", {
-    id: "token", type: "password", autocomplete: "off", spellcheck: "false", required: true,
-    "aria-describedby": "token-hint", "aria-invalid": wrong ? "true" : null,
+    id: "token",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "token-hint",
+    "aria-invalid": wrong ? "true" : null,
   });
   const dialog = h(
-    "dialog", { class: "dialog", "aria-labelledby": "token-title" },
-    h("form", { method: "dialog" },
+    "dialog",
+    { class: "dialog", "aria-labelledby": "token-title" },
+    h(
+      "form",
+      { method: "dialog" },
       h("h2", { id: "token-title" }, "This server asks for its token"),
-      h("p", { id: "token-hint", class: wrong ? "wrong" : "hint" },
+      h(
+        "p",
+        { id: "token-hint", class: wrong ? "wrong" : "hint" },
         wrong ? "The token was not accepted. " : "",
-        "It stands in the window in which the server was started, or with whoever runs it."),
-      h("label", { for: "token" }, "Token"), field,
-      h("p", { class: "buttons" }, h("button", { class: "primary" }, "Go on"))),
+        "It stands in the window in which the server was started, or with whoever runs it.",
+      ),
+      h("label", { for: "token" }, "Token"),
+      field,
+      h("p", { class: "buttons" }, h("button", { class: "primary" }, "Go on")),
+    ),
   );
   // Nothing can be done without a token, so the prompt cannot be left.
   dialog.addEventListener("cancel", (/** @type {Event} */ event) => event.preventDefault());

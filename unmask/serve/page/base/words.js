@@ -57,6 +57,23 @@ export function state(finding) {
   return finding.verdict === "no_evidence" ? STATES.none : STATES.inconclusive;
 }
 
+/**
+ * Verdicts by what they amount to, the strongest first.
+ *
+ * @template {{verdict: string | null, reasons: string[]}} T
+ * @param {T[]} verdicts
+ * @returns {[State, T[]][]}
+ */
+export function tallied(verdicts) {
+  /** @type {Map<State, T[]>} */
+  const kinds = new Map();
+  for (const one of verdicts) {
+    const what = state(one);
+    kinds.set(what, [...(kinds.get(what) ?? []), one]);
+  }
+  return [...kinds].sort(([a], [b]) => a.order - b.order);
+}
+
 /** A probability for people: "93%", ">99%", "–". @param {number | null | undefined} value */
 export function percent(value) {
   if (value == null || !Number.isFinite(value)) return "–";
@@ -99,7 +116,8 @@ export function size(bytes) {
   if (bytes < 1000) return count(bytes, "byte");
   const power = Math.min(Math.floor(Math.log10(bytes) / 3), 4);
   const value = bytes / 1000 ** power;
-  return `${value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 1 : 0 })} ${" kMGT"[power]}B`;
+  const digits = { maximumFractionDigits: value < 10 ? 1 : 0 };
+  return `${value.toLocaleString("en", digits)} ${" kMGT"[power]}B`;
 }
 
 /** A time for people, on their own clock. @param {string | null} iso */

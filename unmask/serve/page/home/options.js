@@ -13,8 +13,27 @@ const POINTS = [
   ["fpr=0.05", "5 in 100 (usual)"],
   ["fpr=0.1", "10 in 100"],
 ];
-const PROMISES = [["", "No promise"], ["0.05", "5 in 100"], ["0.1", "10 in 100"], ["0.2", "20 in 100"]];
-const FRAMES = [["", "32 (usual)"], ["100", "100"], ["300", "300"], ["all", "All (slow)"]];
+const PROMISES = [
+  ["", "No promise"],
+  ["0.05", "5 in 100"],
+  ["0.1", "10 in 100"],
+  ["0.2", "20 in 100"],
+];
+const FRAMES = [
+  ["", "32 (usual)"],
+  ["100", "100"],
+  ["300", "300"],
+  ["all", "All (slow)"],
+];
+
+const ALARMS =
+  "How many unmanipulated faces may reach the threshold by mistake. Fewer false alarms mean more " +
+  "missed forgeries.";
+const PROMISE =
+  "Answer only where no more wrong answers can be promised, for genuine and for manipulated " +
+  "faces alike. All else becomes inconclusive.";
+const EXAMINED =
+  "How many are examined, spread evenly; what lies between them is not seen. More take longer.";
 
 /** @returns {Options} */
 export function options() {
@@ -23,19 +42,26 @@ export function options() {
   const promise = selection("promise", PROMISES, "");
   const frames = selection("frames", FRAMES, "");
   const node = h(
-    "details", { class: "options", ontoggle: () => node.open && fill(boxes) },
-    h("summary", {}, "Options"),
-    h("div", { class: "fields" },
-      field(at, "False alarms", "How many unmanipulated faces may reach the threshold by mistake. Fewer false alarms mean more missed forgeries."),
-      field(promise, "Promised error", "Answer only where no more wrong answers can be promised, for genuine and for manipulated faces alike. All else becomes inconclusive."),
-      field(frames, "Frames of a video", "How many are examined, spread evenly; what lies between them is not seen. More take longer."),
-      h("fieldset", {}, h("legend", {}, "Detectors"), boxes)),
+    "details",
+    { class: "options", ontoggle: () => node.open && fill(boxes) },
+    h("summary", "Options"),
+    h(
+      "div",
+      { class: "fields" },
+      field(at, "False alarms", ALARMS),
+      field(promise, "Promised error", PROMISE),
+      field(frames, "Frames of a video", EXAMINED),
+      h("fieldset", h("legend", "Detectors"), boxes),
+    ),
   );
   return { node, fields: () => fields(boxes, { at, promise, frames }) };
 }
 
 /** Only what differs from the server's own defaults is sent, so that equal questions stay equal. */
-function fields(/** @type {HTMLElement} */ boxes, /** @type {Record<string, HTMLSelectElement>} */ selects) {
+function fields(
+  /** @type {HTMLElement} */ boxes,
+  /** @type {Record<string, HTMLSelectElement>} */ selects,
+) {
   /** @type {[string, string][]} */
   const chosen = Object.entries(selects).map(([name, select]) => [name, select.value]);
   const all = /** @type {HTMLInputElement[]} */ ([...boxes.querySelectorAll("input")]);
@@ -47,14 +73,22 @@ function fields(/** @type {HTMLElement} */ boxes, /** @type {Record<string, HTML
 
 /** @param {string} id @param {string[][]} choices @param {string} usual */
 function selection(id, choices, usual) {
-  return h("select", { id, "aria-describedby": `${id}-hint` },
-    choices.map(([value, text]) => h("option", { value, selected: value === usual }, text)));
+  return h(
+    "select",
+    { id, "aria-describedby": `${id}-hint` },
+    choices.map(([value, text]) => h("option", { value, selected: value === usual }, text)),
+  );
 }
 
 /** @param {HTMLElement} control @param {string} name @param {string} hint */
 function field(control, name, hint) {
-  return h("div", { class: "field" }, h("label", { for: control.id }, name), control,
-    h("p", { class: "hint", id: `${control.id}-hint` }, hint));
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: control.id }, name),
+    control,
+    h("p", { class: "hint", id: `${control.id}-hint` }, hint),
+  );
 }
 
 /** The installed detectors, asked for when the fold is first opened. */
@@ -73,11 +107,26 @@ async function fill(/** @type {HTMLElement} */ boxes) {
 function box(one) {
   const id = `detector-${one.name}`;
   return h(
-    "div", { class: "box" },
-    h("input", { type: "checkbox", id, value: one.name, checked: one.default, "aria-describedby": `${id}-hint` }),
-    h("label", { for: id }, one.title, " ", h("code", {}, `${one.name} ${one.version}`)),
+    "div",
+    { class: "box" },
+    h("input", {
+      type: "checkbox",
+      id,
+      value: one.name,
+      checked: one.default,
+      "aria-describedby": `${id}-hint`,
+    }),
+    h("label", { for: id }, one.title, " ", h("code", `${one.name} ${one.version}`)),
     h("p", { class: "hint", id: `${id}-hint` }, one.description),
-    h("details", { class: "limits" }, h("summary", {}, `Limits of ${one.name}`),
-      h("ul", { class: "hint" }, one.limits.map((limit) => h("li", {}, limit)))),
+    h(
+      "details",
+      { class: "limits" },
+      h("summary", `Limits of ${one.name}`),
+      h(
+        "ul",
+        { class: "hint" },
+        one.limits.map((limit) => h("li", limit)),
+      ),
+    ),
   );
 }

@@ -1,9 +1,9 @@
-/** The files sent from this tab, as long as it is open: a video can be watched beside its report. */
+/** The files sent from this tab, while it is open: a video can be watched beside its report. */
 
 /** @type {Map<string, File[]>} */
 const sent = new Map();
 
-/** @param {string} id Of the analysis. @param {File[]} files In the order in which they were sent. */
+/** @param {string} id Of the analysis. @param {File[]} files As they were sent, in order. */
 export function remember(id, files) {
   sent.set(id, files);
 }

@@ -1,12 +1,14 @@
 /** Where files come in: dropped, pasted, chosen or photographed; then sent together. */
 
-import { h, icon, say } from "../base/dom.js";
+import { button, h, icon, say } from "../base/dom.js";
 import { trouble } from "../base/dialogs.js";
 import { plain, shown } from "../base/names.js";
 import { count, size } from "../base/words.js";
-import { photographed, canPhotograph } from "./camera.js";
+import { canPhotograph, photographed } from "./camera.js";
 import { remember } from "./originals.js";
 import { sending } from "./upload.js";
+
+const FOLDER = "A folder cannot be dropped: open it and drop the files in it.";
 
 /**
  * @param {AbortSignal} signal
@@ -16,22 +18,38 @@ export function picker(signal, options) {
   /** @type {File[]} */
   let files = [];
   const input = h("input", {
-    type: "file", multiple: true, accept: "image/*,video/*", hidden: true, tabindex: "-1",
+    type: "file",
+    multiple: true,
+    accept: "image/*,video/*",
+    hidden: true,
+    tabindex: "-1",
     onchange: () => (add([...input.files]), (input.value = "")),
   });
   const list = h("ul", { class: "chosen", "aria-label": "Files to examine" });
-  const start = h("button", { class: "primary", type: "button", onclick: send });
-  const tray = h("div", { class: "tray", hidden: true }, list, h("p", { class: "buttons" }, start,
-    h("button", { type: "button", onclick: () => keep([]) }, "Clear")));
+  const start = button({ class: "primary", onclick: send });
+  const tray = h(
+    "div",
+    { class: "tray", hidden: true },
+    list,
+    h("p", { class: "buttons" }, start, button({ onclick: () => keep([]) }, "Clear")),
+  );
   const place = h("div", { class: "place" });
   const zone = dropZone(input, add);
-  const node = h("section", { class: "picker", "aria-label": "Files" },
-    zone, input, place, tray, options.node);
+  const node = h(
+    "section",
+    { class: "picker", "aria-label": "Files" },
+    zone,
+    input,
+    place,
+    tray,
+    options.node,
+  );
 
-  /** @param {File[]} more */
-  function add(more) {
+  /** @param {File[]} more @param {string} [note] What could not be added. */
+  function add(more, note = "") {
+    if (more.length) keep([...files, ...more]);
+    if (note) place.replaceChildren(h("p", { class: "hint", role: "alert" }, note));
     if (!more.length) return;
-    keep([...files, ...more]);
     say(`${count(more.length, "file")} added, ${files.length} in all.`);
     start.focus();
   }
@@ -65,7 +83,8 @@ export function picker(signal, options) {
       location.hash = `#/analyses/${analysis.id}`;
     } catch (error) {
       tray.hidden = false;
-      place.replaceChildren(.../** @type {Error} */ (error).name === "AbortError" ? [] : [trouble(error)]);
+      const stopped = error instanceof DOMException && error.name === "AbortError";
+      place.replaceChildren(...(stopped ? [] : [trouble(error)]));
       start.focus();
     }
   }
@@ -76,16 +95,20 @@ export function picker(signal, options) {
 
 /** @param {HTMLInputElement} input @param {(files: File[]) => void} add */
 function dropZone(input, add) {
-  const camera = canPhotograph() && h(
-    "button", { type: "button", onclick: async () => add(await photographed()) },
-    icon("camera"), "Take a photo",
-  );
+  const camera =
+    canPhotograph() &&
+    button({ onclick: async () => add(await photographed()) }, icon("camera"), "Take a photo");
   return h(
-    "div", { class: "zone" }, icon("drop"),
+    "div",
+    { class: "zone" },
+    icon("drop"),
     h("p", { class: "call" }, "Drop photos or videos here"),
-    h("p", { class: "buttons" },
-      h("button", { type: "button", class: "primary", onclick: () => input.click() }, "Choose files"),
-      camera),
+    h(
+      "p",
+      { class: "buttons" },
+      button({ class: "primary", onclick: () => input.click() }, "Choose files"),
+      camera,
+    ),
     h("p", { class: "hint" }, "Give the original file if you can: every copy wears traces away."),
   );
 }
@@ -94,7 +117,7 @@ function dropZone(input, add) {
 function listen(
   /** @type {AbortSignal} */ signal,
   /** @type {HTMLElement} */ zone,
-  /** @type {(files: File[]) => void} */ add,
+  /** @type {(files: File[], note?: string) => void} */ add,
 ) {
   const mark = (/** @type {boolean} */ on) => zone.classList.toggle("aimed", on);
   const on = (/** @type {string} */ name, /** @type {(event: any) => void} */ act) =>
@@ -104,26 +127,32 @@ function listen(
   on("drop", (event) => {
     event.preventDefault();
     mark(false);
-    add(dropped(event.dataTransfer));
+    add(...dropped(event.dataTransfer));
   });
   on("paste", (event) => add([...event.clipboardData.files]));
 }
 
-/** Files among what was dropped; a folder is none. @param {DataTransfer} transfer */
+/**
+ * Files among what was dropped; a folder is none.
+ *
+ * @param {DataTransfer} transfer
+ * @returns {[File[], string]}
+ */
 function dropped(transfer) {
   const items = [...transfer.items].filter((item) => item.kind === "file");
   const files = items.filter((item) => !item.webkitGetAsEntry?.()?.isDirectory);
-  if (files.length < items.length) say("Folders cannot be dropped; open them and drop the files.");
-  return files.map((item) => item.getAsFile()).filter((file) => file !== null);
+  const note = files.length < items.length ? FOLDER : "";
+  return [files.map((item) => item.getAsFile()).filter((file) => file !== null), note];
 }
 
 /** @param {File} file @param {() => void} remove */
 function row(file, remove) {
   const name = plain(file.name);
   return h(
-    "li", {}, icon(file.type.startsWith("video/") ? "video" : "photo"),
-    shown(file.name, 120), h("small", {}, size(file.size)),
-    h("button", { class: "small quiet", type: "button", "aria-label": `Remove ${name}`, onclick: remove },
-      "Remove"),
+    "li",
+    icon(file.type.startsWith("video/") ? "video" : "photo"),
+    shown(file.name, 120),
+    h("small", size(file.size)),
+    button({ class: "small quiet", "aria-label": `Remove ${name}`, onclick: remove }, "Remove"),
   );
 }

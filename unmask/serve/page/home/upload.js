@@ -1,7 +1,7 @@
 /** Sending files, with the share that has gone out; `fetch` cannot tell it, XMLHttpRequest can. */
 
 import { Problem, problem } from "../base/api.js";
-import { h, say } from "../base/dom.js";
+import { button, h, say } from "../base/dom.js";
 import { lost } from "../base/offline.js";
 import { askToken, credentials } from "../base/token.js";
 import { count, size } from "../base/words.js";
@@ -23,9 +23,12 @@ export function sending(files, fields, left) {
     told.textContent = out < all ? `${size(out)} of ${size(all)}` : "Sent. The server checks it.";
   };
   const node = h(
-    "div", { class: "sending" },
-    h("p", { id: "sending" }, `Sending ${count(files.length, "file")}`), bar, told,
-    h("p", {}, h("button", { class: "small", onclick: () => stop.abort() }, "Stop")),
+    "div",
+    { class: "sending" },
+    h("p", { id: "sending" }, `Sending ${count(files.length, "file")}`),
+    bar,
+    told,
+    h("p", button({ class: "small", onclick: () => stop.abort() }, "Stop")),
   );
   say(`Sending ${count(files.length, "file")}.`);
   return { node, done: send(packed(files, fields), AbortSignal.any([stop.signal, left]), tell) };
@@ -77,8 +80,16 @@ function posted(
 
 /** A server that refuses early may hang up while files are still being sent. */
 async function failed() {
-  const alive = await fetch("healthz").then((answer) => answer.ok, () => false);
-  if (alive) return new Problem(0, "interrupted", "The server ended the connection before all was sent. The files may be too large for it.");
+  const alive = await fetch("healthz").then(
+    (answer) => answer.ok,
+    () => false,
+  );
+  if (alive)
+    return new Problem(
+      0,
+      "interrupted",
+      "The server ended the connection before all was sent. The files may be too large for it.",
+    );
   lost();
   return new Problem(0, "offline", "The server does not answer. Nothing was sent.");
 }

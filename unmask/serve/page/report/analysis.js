@@ -1,12 +1,11 @@
 /** The page of one analysis: while it runs, when it is done, and when it failed. */
 
-import { analysis } from "../base/api.js";
+import { Problem, analysis } from "../base/api.js";
 import { trouble } from "../base/dialogs.js";
-import { h, icon, say } from "../base/dom.js";
+import { button, h, icon, say } from "../base/dom.js";
 import { plain, shown } from "../base/names.js";
 import { count, moment, state } from "../base/words.js";
-import { Problem } from "../base/api.js";
-import { deleted } from "../home/history.js";
+import { deleted } from "../home/erase.js";
 import { exportButtons } from "./exports.js";
 import { follow, progressBar } from "./progress.js";
 import { report } from "./report.js";
@@ -22,7 +21,7 @@ export async function analysisView(signal, id) {
       show(node, found, signal);
       return found;
     } catch (error) {
-      if (!signal.aborted) node.replaceChildren(h("h1", {}, "Analysis"), missing(error, load));
+      if (!signal.aborted) node.replaceChildren(h("h1", "Analysis"), missing(error, load));
       return null;
     }
   };
@@ -33,10 +32,11 @@ export async function analysisView(signal, id) {
 /** @param {unknown} error @param {() => void} again */
 function missing(error, again) {
   if (!(error instanceof Problem) || error.status !== 404) return trouble(error, again);
-  return [
-    h("p", {}, "There is no such analysis. It may have been deleted, or its time was over."),
-    h("p", {}, h("a", { href: "#/" }, "Examine something")),
-  ].reduce((box, part) => (box.append(part), box), h("div"));
+  return h(
+    "div",
+    h("p", "There is no such analysis. It may have been deleted, or its time was over."),
+    h("p", h("a", { href: "#/" }, "Examine something")),
+  );
 }
 
 /** @param {Analysis} one */
@@ -55,25 +55,45 @@ function show(node, one, signal) {
 
 /** @param {Analysis} one */
 function head(one) {
-  const title = one.files.length === 1 ? shown(one.files[0].name, 120) : count(one.files.length, "file");
+  const [first, ...others] = one.files;
+  const title = others.length
+    ? h("h1", count(one.files.length, "file"))
+    : h("h1", { class: "file-name" }, shown(first.name, 120));
   const remove = async () => {
-    if (await deleted(one.id, one.files.map((file) => file.name).join(", "))) location.hash = "#/history";
+    if (await deleted(one.id, one.files.map((file) => file.name).join(", ")))
+      location.hash = "#/history";
   };
-  const times = [`Examined ${moment(one.finished ?? one.created)}`, one.expires && `kept until ${moment(one.expires)}`];
+  const times = [
+    `Examined ${moment(one.finished ?? one.created)}`,
+    one.expires && `kept until ${moment(one.expires)}`,
+  ];
   return h(
-    "header", { class: "head" },
-    h("div", {}, h("h1", { class: one.files.length === 1 ? "file-name" : "" }, title),
-      one.finished && h("p", { class: "lead" }, times.filter(Boolean).join(", "))),
-    h("div", { class: "actions" }, one.state === "done" && exportButtons(one.id),
-      h("button", { type: "button", class: "small", onclick: remove }, icon("erase"), one.finished ? "Delete" : "Stop and delete")),
+    "header",
+    { class: "head" },
+    h("div", title, one.finished && h("p", { class: "lead" }, times.filter(Boolean).join(", "))),
+    h(
+      "div",
+      { class: "actions" },
+      one.state === "done" && exportButtons(one.id),
+      button(
+        { class: "small", onclick: remove },
+        icon("erase"),
+        one.finished ? "Delete" : "Stop and delete",
+      ),
+    ),
   );
 }
 
 /** @param {Analysis} one */
 function failed(one) {
-  const { status, code, detail } = one.error ?? { status: 500, code: "internal", detail: "It failed." };
-  return h("div", {}, h("p", { class: "call" }, "This analysis failed."), trouble(new Problem(status, code, detail)),
-    h("p", {}, h("a", { href: "#/" }, "Send the files again")));
+  const unknown = { status: 500, code: "internal", detail: "It failed." };
+  const { status, code, detail } = one.error ?? unknown;
+  return h(
+    "div",
+    h("p", { class: "call" }, "This analysis failed."),
+    trouble(new Problem(status, code, detail)),
+    h("p", h("a", { href: "#/" }, "Send the files again")),
+  );
 }
 
 /** Show how far it is until it is done, then the report in its place. */
@@ -100,6 +120,8 @@ async function run(
 /** The answers in one sentence, for those who were waiting. @param {Analysis} one */
 function spoken(one) {
   if (!one.report) return "The analysis failed.";
-  const said = one.report.findings.slice(0, 5).map((finding) => `${plain(finding.path)}: ${state(finding).title}.`);
+  const said = one.report.findings
+    .slice(0, 5)
+    .map((finding) => `${plain(finding.path)}: ${state(finding).title}.`);
   return said.join(" ");
 }

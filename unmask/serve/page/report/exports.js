@@ -2,19 +2,37 @@
 
 import { exported } from "../base/api.js";
 import { trouble } from "../base/dialogs.js";
-import { h, icon, say } from "../base/dom.js";
+import { button, h, icon, say } from "../base/dom.js";
 
 /** @type {["html" | "json" | "csv", string][]} */
-const FORMATS = [["html", "one page with pictures"], ["json", "everything, for programs"], ["csv", "a table, one face a row"]];
+const FORMATS = [
+  ["html", "one page with pictures"],
+  ["json", "everything, for programs"],
+  ["csv", "a table, one face a row"],
+];
 
 /** @param {string} id Of the analysis. */
 export function exportButtons(id) {
   const place = h("div");
-  const buttons = FORMATS.map(([format, what]) => h("button", {
-    type: "button", class: "small", "aria-label": `Save as ${format.toUpperCase()}, ${what}`, title: what,
-    onclick: () => save(id, format, place),
-  }, icon("save"), format.toUpperCase()));
-  return h("div", { class: "exports" }, h("span", { "aria-hidden": "true" }, "Save as"), buttons, place);
+  const buttons = FORMATS.map(([format, what]) =>
+    button(
+      {
+        class: "small",
+        "aria-label": `Save as ${format.toUpperCase()}, ${what}`,
+        title: what,
+        onclick: () => save(id, format, place),
+      },
+      icon("save"),
+      format.toUpperCase(),
+    ),
+  );
+  return h(
+    "div",
+    { class: "exports" },
+    h("span", { "aria-hidden": "true" }, "Save as"),
+    buttons,
+    place,
+  );
 }
 
 /** @param {string} id @param {"html" | "json" | "csv"} format @param {HTMLElement} place */

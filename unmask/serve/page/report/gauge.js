@@ -21,8 +21,11 @@ export function gauge(probability, interval, threshold) {
   return s(
     "svg",
     {
-      class: `gauge ${probability >= threshold ? "over" : "under"}`, viewBox: "0 0 100 20",
-      preserveAspectRatio: "none", role: "img", "aria-label": label,
+      class: `gauge ${probability >= threshold ? "over" : "under"}`,
+      viewBox: "0 0 100 20",
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label,
     },
     s("rect", { class: "rail", y: 8.5, width: 100, height: 3 }),
     interval && band(interval),
@@ -33,5 +36,11 @@ export function gauge(probability, interval, threshold) {
 
 /** @param {number[]} interval */
 function band([low, high]) {
-  return s("rect", { class: "band", x: unit(low), y: 5, width: unit(high) - unit(low), height: 10 });
+  return s("rect", {
+    class: "band",
+    x: unit(low),
+    y: 5,
+    width: unit(high) - unit(low),
+    height: 10,
+  });
 }

@@ -2,29 +2,50 @@
 
 import { h, unique } from "../base/dom.js";
 
-const PARTS = [["upper", "", "lower"], ["left", "", "right"]];
+const PARTS = [
+  ["upper", "", "lower"],
+  ["left", "", "right"],
+];
 const WEAK = 0.2;
 
 /**
  * @param {import("../base/shapes.js").FacePictures} pictures
  * @param {string} name Such as "face 1".
  * @param {import("./loader.js").Load} load
- * @param {{share: number}} [fade] Strength in percent, kept where the next face shall have the same.
+ * @param {{share: number}} [fade] Percent, kept where the next face shall have the same.
  */
 export function heated(pictures, name, load, fade = { share: 100 }) {
   const crop = h("img", { alt: `${name}, cut out`, width: pictures.size, height: pictures.size });
   load(pictures.crop, crop);
   // Without a heat map the crop was cut for the eye, not by a detector's recipe.
-  if (!pictures.heat) return h("figure", { class: "heated" }, h("span", { class: "stack" }, crop), h("figcaption", {}, "The face"));
+  if (!pictures.heat)
+    return h(
+      "figure",
+      { class: "heated" },
+      h("span", { class: "stack" }, crop),
+      h("figcaption", "The face"),
+    );
   const where = h("small", { class: "where" });
-  const heat = h("img", { class: "heat", alt: "", onload: () => (where.textContent = whereHot(heat)) });
+  const heat = h("img", {
+    class: "heat",
+    alt: "",
+    onload: () => (where.textContent = whereHot(heat)),
+  });
   load(pictures.heat, heat);
-  return h("figure", { class: "heated" }, h("span", { class: "stack" }, crop, heat),
-    h("figcaption", {}, fader(`Heat map of ${name}`, "Heat map", fade.share, (share) => {
-      heat.style.opacity = String(share);
-      fade.share = 100 * share;
-    }),
-      h("span", { class: "ramp" }, "weak", h("i"), "strong"), where));
+  return h(
+    "figure",
+    { class: "heated" },
+    h("span", { class: "stack" }, crop, heat),
+    h(
+      "figcaption",
+      fader(`Heat map of ${name}`, "Heat map", fade.share, (share) => {
+        heat.style.opacity = String(share);
+        fade.share = 100 * share;
+      }),
+      h("span", { class: "ramp" }, "weak", h("i"), "strong"),
+      where,
+    ),
+  );
 }
 
 /**
@@ -45,7 +66,14 @@ export function fader(spoken, word, start, act) {
     act(Number(slider.value) / 100);
   };
   const slider = h("input", {
-    type: "range", id, min: 0, max: 100, step: 5, value: start, "aria-label": spoken, oninput: move,
+    type: "range",
+    id,
+    min: 0,
+    max: 100,
+    step: 5,
+    value: start,
+    "aria-label": spoken,
+    oninput: move,
   });
   move();
   return h("span", { class: "fader" }, h("label", { for: id }, word), slider, told);

@@ -18,7 +18,8 @@ export function loader(id, signal) {
     for (const address of addresses.values()) address.then(URL.revokeObjectURL, () => {});
   });
   return async (name, image) => {
-    if (!addresses.has(name)) addresses.set(name, picture(id, name, signal).then(URL.createObjectURL));
+    if (!addresses.has(name))
+      addresses.set(name, picture(id, name, signal).then(URL.createObjectURL));
     try {
       const address = await addresses.get(name);
       image.setAttribute(image instanceof SVGElement ? "href" : "src", String(address));

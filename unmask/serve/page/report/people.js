@@ -3,6 +3,7 @@
  *
  * @import {Face, FacePictures, Finding, Pictures} from "../base/shapes.js"
  * @typedef {{face: Face, pictures: FacePictures | null}} Seen  A face and the pictures kept of it.
+ * @typedef {{label: number, one: Seen}} Numbered
  */
 
 /** @param {Finding} finding @param {Pictures | null} pictures @returns {Seen[]} */
@@ -16,7 +17,12 @@ export const strength = (face) => face.probability ?? -1;
 /** Whether a judged face reaches the threshold. @param {Face} face @param {number} threshold */
 export const isOver = (face, threshold) => strength(face) >= threshold;
 
-/** Faces by person, each in the order of time. @param {Seen[]} all @returns {Map<number, Seen[]>} */
+/**
+ * Faces by person, each in the order of time.
+ *
+ * @param {Seen[]} all
+ * @returns {Map<number, Seen[]>}
+ */
 export function byPerson(all) {
   /** @type {Map<number, Seen[]>} */
   const people = new Map();

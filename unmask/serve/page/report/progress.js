@@ -43,7 +43,9 @@ async function streamed(
   /** @type {(state: string, progress: Progress) => void} */ tell,
 ) {
   const { body } = await events(id, signal);
-  const reader = /** @type {ReadableStream} */ (body).pipeThrough(new TextDecoderStream()).getReader();
+  const reader = /** @type {ReadableStream} */ (body)
+    .pipeThrough(new TextDecoderStream())
+    .getReader();
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
@@ -62,7 +64,10 @@ async function streamed(
 function fields(block) {
   const lines = block.split("\n");
   const read = (/** @type {string} */ name) =>
-    lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim()).join("\n");
+    lines
+      .filter((line) => line.startsWith(`${name}:`))
+      .map((line) => line.slice(name.length + 1).trim())
+      .join("\n");
   return { event: read("event"), data: JSON.parse(read("data") || "{}") };
 }
 
@@ -70,22 +75,32 @@ function fields(block) {
 export function progressBar(one) {
   const bar = h("progress", { max: 1, "aria-labelledby": "progress" });
   const title = h("p", { id: "progress", class: "call" });
-  const detail = h("p", { class: "hint" });
+  const stages = one.files.map(() => h("small"));
+  const rows = one.files.map((file, i) => h("li", shown(file.name, 120), stages[i]));
   let last = "";
 
   /** @param {string} state @param {Progress} progress */
   function tell(state, { done, file, files }) {
-    if (state === "queued") bar.removeAttribute("value");
+    const waits = state === "queued";
+    if (waits) bar.removeAttribute("value");
     else bar.value = done;
-    title.textContent = state === "queued" ? "Waiting for its turn" : `Examining ${count(files, "file")}, ${Math.round(100 * done)}%`;
-    detail.replaceChildren();
-    const name = one.files[file]?.name;
-    if (state === "running" && name) detail.append("Now: ", shown(name, 120));
+    const share = `${Math.round(100 * done)}%`;
+    title.textContent = waits
+      ? "Waiting for its turn"
+      : `Examining ${count(files, "file")}, ${share}`;
+    stages.forEach((stage, i) => (stage.textContent = stageOf(i, waits ? -1 : file)));
     const step = `${state} ${file} ${Math.floor(SAID * done)}`;
     if (step !== last) say(String(title.textContent));
     last = step;
   }
 
   tell(one.state, one.progress);
-  return { node: h("div", { class: "progress" }, title, bar, detail), tell };
+  const list = h("ul", { "aria-label": "Files" }, rows);
+  return { node: h("div", { class: "progress" }, title, bar, list), tell };
+}
+
+/** @param {number} index @param {number} now Index of the file that is examined. */
+function stageOf(index, now) {
+  if (index < now) return "examined";
+  return index === now ? "being examined" : "waits";
 }

@@ -5,47 +5,63 @@ import { count } from "../base/words.js";
 import { fader } from "./heat.js";
 import { isOver } from "./people.js";
 
-/** @import {Finding, Pictures} from "../base/shapes.js" */
-/** @import {Load} from "./loader.js" */
-/** @import {Seen} from "./people.js" */
+/** @import {Input} from "./finding.js" */
+/** @import {Numbered, Seen} from "./people.js" */
 
 /**
  * The reduced copy of a photo, or of a video's strongest frame.
  *
- * @param {Finding} finding
- * @param {Pictures | null} pictures
- * @param {{label: number, one: Seen}[]} marked Faces seen on it, with their numbers.
- * @param {number} threshold
- * @param {Load} load
- * @param {string} moment Words for the caption, such as " of the frame at 0:08.0".
+ * @param {Input} input
+ * @param {Numbered[]} marked Faces seen on it, with their numbers.
+ * @param {{moment?: string, remark?: string}} [words] For the caption: which moment it shows, such
+ *   as " of the frame at 0:08.0", and what else there is to say.
  */
-export function stage(finding, pictures, marked, threshold, load, moment = "") {
+export function stage({ finding, pictures, run, load }, marked, { moment = "", remark = "" } = {}) {
   const { media } = finding;
   if (!media || !pictures?.preview) return null;
   const said = marked.length ? `${count(marked.length, "face")} marked` : "no face marked";
-  const image = h("img", {
-    alt: `The ${finding.kind}, reduced; ${said}.`,
-    width: pictures.preview.width, height: pictures.preview.height,
-  });
-  load(pictures.preview.name, image);
-  const layer = s("svg", { class: "layer", viewBox: `0 0 ${media.width} ${media.height}`, "aria-hidden": "true" });
-  const heats = s("g", {}, marked.map(({ one }) => heatOn(one, load)));
-  layer.append(heats);
-  const boxes = h("div", { class: "boxlayer", "aria-hidden": "true" }, marked.map((mark) =>
-    box(mark.one.face, String(mark.label), media, isOver(mark.one.face, threshold))));
+  const { name, width, height } = pictures.preview;
+  const image = h("img", { alt: `The ${finding.kind}, reduced; ${said}.`, width, height });
+  load(name, image);
+  const heats = s(
+    "g",
+    marked.map(({ one }) => heatOn(one, load)),
+  );
+  const boxes = marked.map(({ label, one }) =>
+    box(one.face, String(label), media, isOver(one.face, run.threshold)),
+  );
+  const frames = h("div", { class: "boxlayer", "aria-hidden": "true" }, boxes);
+  const fade = (/** @type {number} */ share) => heats.setAttribute("opacity", String(share));
   return h(
-    "figure", { class: "stage" },
-    h("div", { class: "screen" }, image, layer, boxes),
-    h("figcaption", {}, h("span", {}, `Reduced copy${moment}, ${said}.`),
-      heats.childElementCount > 0 && fader("Heat maps on the picture", "Heat maps", 0, (share) => heats.setAttribute("opacity", String(share))),
-      marked.length > 0 && boxSwitch(boxes)),
+    "figure",
+    { class: "stage" },
+    h("div", { class: "screen" }, image, layer(media, heats), frames),
+    h(
+      "figcaption",
+      h("span", `Reduced copy${moment}, ${said}.${remark}`),
+      heats.childElementCount > 0 && fader("Heat maps on the picture", "Heat maps", 0, fade),
+      boxes.length > 0 && boxSwitch(frames),
+    ),
   );
 }
 
-/** @param {Seen} one @param {Load} load */
+/** A drawing in the picture's own pixels. */
+function layer(
+  /** @type {{width: number, height: number}} */ media,
+  /** @type {Element} */ inside,
+) {
+  const viewBox = `0 0 ${media.width} ${media.height}`;
+  return s("svg", { class: "layer", viewBox, "aria-hidden": "true" }, inside);
+}
+
+/** @param {Seen} one @param {import("./loader.js").Load} load */
 function heatOn({ pictures }, load) {
   if (!pictures?.heat) return null;
-  const image = s("image", { width: pictures.size, height: pictures.size, transform: inverse(pictures.matrix) });
+  const image = s("image", {
+    width: pictures.size,
+    height: pictures.size,
+    transform: inverse(pictures.matrix),
+  });
   load(pictures.heat, image);
   return image;
 }
@@ -66,14 +82,22 @@ function inverse([[a, c, e], [b, d, f]]) {
  * @param {boolean} over
  */
 export function box({ box: [x0, y0, x1, y1] }, label, { width, height }, over) {
-  const frame = h("span", { class: over ? "face-box over" : "face-box" }, h("b", {}, label));
-  const place = { left: x0 / width, top: y0 / height, width: (x1 - x0) / width, height: (y1 - y0) / height };
-  for (const [side, share] of Object.entries(place)) frame.style.setProperty(side, `${100 * share}%`);
+  const frame = h("span", { class: over ? "face-box over" : "face-box" }, h("b", label));
+  const part = (/** @type {number} */ length, /** @type {number} */ whole) =>
+    `${(100 * length) / whole}%`;
+  frame.style.left = part(x0, width);
+  frame.style.top = part(y0, height);
+  frame.style.width = part(x1 - x0, width);
+  frame.style.height = part(y1 - y0, height);
   return frame;
 }
 
 /** @param {HTMLElement} boxes */
 export function boxSwitch(boxes) {
-  const toggle = h("input", { type: "checkbox", checked: true, onchange: () => (boxes.hidden = !toggle.checked) });
+  const toggle = h("input", {
+    type: "checkbox",
+    checked: true,
+    onchange: () => (boxes.hidden = !toggle.checked),
+  });
   return h("label", { class: "switch" }, toggle, "Boxes");
 }
