@@ -32,8 +32,8 @@ class Made(Dataset[dict[str, Any]]):
 
 def test_items_are_made_once_and_come_back_as_they_were(tmp_path: Path) -> None:
     made = Made()
-    kept = Kept(made, tmp_path / "pairs")
-    again = Kept(made, tmp_path / "pairs")
+    kept = Kept(lambda: made, tmp_path / "pairs")
+    again = Kept(lambda: made, tmp_path / "pairs")
     assert made.asked == len(kept) == len(again) == 3
     for index in range(3):
         wanted, found = made[index], again[index]
@@ -46,14 +46,14 @@ def test_items_are_made_once_and_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_made_anew(tmp_path: Path) -> None:
     made = Made()
-    Kept(made, tmp_path)
+    Kept(lambda: made, tmp_path)
     (tmp_path / NOTES).unlink()
-    Kept(made, tmp_path)
+    Kept(lambda: made, tmp_path)
     assert made.asked == 6
 
 
 def test_batches_are_those_of_the_maker(tmp_path: Path) -> None:
-    loader = torch.utils.data.DataLoader(Kept(Made(), tmp_path), batch_size=3)
+    loader = torch.utils.data.DataLoader(Kept(Made, tmp_path), batch_size=3)
     (batch,) = loader
     assert batch["image"].shape == (3, 2, 3, 5, 4)
     assert batch["label"].shape == (3, 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ class Kept(Dataset[dict[str, Any]]):
     words, or tensors of few numbers.
     """
 
-    def __init__(self, items: Dataset[Any], folder: Path) -> None:
-        """Read them from a folder; when it does not hold them yet, make them."""
+    def __init__(self, make: Callable[[], Dataset[Any]], folder: Path) -> None:
+        """Read them from a folder; only when it does not hold them yet, make the data set."""
         if not (folder / NOTES).is_file():
+            items = make()
             _fill(folder, [items[index] for index in range(len(items))])  # type: ignore[arg-type]
         self.notes = json.loads((folder / NOTES).read_text("utf-8"))
         self.pixels = np.load(folder / "pixels.npy", mmap_mode="r")

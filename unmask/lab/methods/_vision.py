@@ -7,13 +7,16 @@ the backbone's frozen weights stay in its folder. An exported bundle holds every
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from functools import cache as once
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from unmask.lab import backbones
 from unmask.lab.data.kept import Kept
@@ -62,8 +65,10 @@ class Vision(_plain.Plain):
         return square("box", side, self.config.margin)
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
-        data = super().data(root, cache, seed)
-        return kept(data, cache / f"pairs-{self._key(root, seed)}") if self.config.kept else data
+        if not self.config.kept:
+            return super().data(root, cache, seed)
+        make = once(partial(super().data, root, cache, seed))
+        return kept(make, cache / f"pairs-{self._key(root, seed)}")
 
     def _key(self, root: Path, seed: int) -> str:
         """Of all that decides how the pairs look."""
@@ -87,10 +92,15 @@ class Vision(_plain.Plain):
         return super().calibrate(Margin(network), data, batches)
 
 
-def kept(data: Data, folder: Path) -> Data:
+def kept(make: Callable[[], Data], folder: Path) -> Data:
     """The same pairs, read from a folder, or made for it when it does not hold them yet."""
-    data.train.set_epoch(FAR)  # type: ignore[attr-defined]
-    return Data(Kept(data.train, folder / "train"), Kept(data.val, folder / "val"))
+
+    def worn() -> Dataset[Any]:
+        train = make().train
+        train.set_epoch(FAR)  # type: ignore[attr-defined]
+        return train
+
+    return Data(Kept(worn, folder / "train"), Kept(lambda: make().val, folder / "val"))
 
 
 def flat(batch: Batch) -> tuple[Tensor, Tensor]:
