@@ -9,6 +9,8 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -43,20 +45,25 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
     """
     _refuse_without_libraries()
     os.umask(0o077)
-    folder = Folder(settings.data)
-    Store(folder.store, settings.retention).close()  # a file that is none is told before all else
-    with bound(settings) as listening:
-        first = spawn()
-        _load_quickly()
-        try:
-            from unmask.serve.app import build
+    with closing(Folder(settings.data)) as folder:
+        Store(folder.store, settings.retention).close()  # what is none is told before all else
+        with bound(settings) as listening:
+            _serve(_of(settings, listening), folder, listening, told)
 
-            app = build(_of(settings, listening), folder, first)
-            asyncio.run(_run(app, listening, lambda: told(_address(settings, listening))))
-        finally:
-            if first.stdin:
-                first.stdin.close()
-            folder.close()
+
+def _serve(
+    settings: Settings, folder: Folder, listening: socket.socket, told: Callable[[str], None]
+) -> None:
+    first = spawn()
+    _load_quickly()
+    try:
+        from unmask.serve.app import build
+
+        app = build(settings, folder, first)
+        asyncio.run(_run(app, listening, lambda: told(_address(settings))))
+    finally:
+        if first.stdin:
+            first.stdin.close()
 
 
 async def _run(app: ASGIApp, listening: socket.socket, told: Callable[[], None]) -> None:
@@ -97,31 +104,25 @@ def served(app: ASGIApp) -> uvicorn.Server:
 
 
 def bound(settings: Settings) -> socket.socket:
-    """A socket that listens for nobody yet."""
+    """A socket at the settings' address; who connects before the server is up waits for it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ServeError(
             "address_taken",
             f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}.",
         ) from error
-    return made
 
 
 def _of(settings: Settings, listening: socket.socket) -> Settings:
-    from dataclasses import replace
-
+    """The settings with the port that was found."""
     return replace(settings, port=listening.getsockname()[1])
 
 
-def _address(settings: Settings, listening: socket.socket) -> str:
+def _address(settings: Settings) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{listening.getsockname()[1]}/"
+    return f"http://{host}:{settings.port}/"
 
 
 def _load_quickly() -> None:
