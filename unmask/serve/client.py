@@ -28,6 +28,9 @@ Json = dict[str, Any]
 WAIT = 25.0
 """Seconds that one request asks the server to wait."""
 
+PAGE = 200
+"""Analyses that one request lists."""
+
 _CHUNK = 1 << 20
 
 
@@ -65,7 +68,7 @@ def analyse(
                 path = f"{_ROOT}?wait={min(wait or 0.0, WAIT):g}"
                 found: Json = json.loads(_asked("POST", url, path, token, headers, body))
             break
-        except Busy as busy:
+        except BusyError as busy:
             if time.monotonic() + busy.seconds > until:
                 raise
             time.sleep(busy.seconds)
@@ -95,7 +98,7 @@ def listing(url: str, token: str | None = None, q: str = "") -> Iterator[Json]:
     """
     cursor: Json = {}
     while True:
-        query = urlencode({"limit": 200, "q": q, **cursor})
+        query = urlencode({"limit": PAGE, "q": q, **cursor})
         page = json.loads(_asked("GET", url, f"{_ROOT}?{query}", token))
         yield from page["analyses"]
         if page["next"] is None:
@@ -124,7 +127,7 @@ def ended(analysis: Json) -> bool:
     return analysis["state"] in {"done", "failed"}
 
 
-class Busy(ServeError):  # noqa: N818 - caught by nobody else
+class BusyError(ServeError):
     """The server asks to come back later.
 
     Attributes:
@@ -174,7 +177,7 @@ def _error(answer: http.client.HTTPResponse, data: bytes) -> UnmaskError:
     except (ValueError, KeyError, TypeError):
         return ServeError("unreachable", f"The answer is none of Unmask's: {answer.status}.")
     if seconds := answer.headers.get("Retry-After"):
-        return Busy(code, detail, float(seconds))
+        return BusyError(code, detail, float(seconds))
     for kind in (ServeError, ConfigError, BundleError, InputError):
         if code in kind.CODES:
             return kind(code, detail)

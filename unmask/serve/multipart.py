@@ -140,7 +140,8 @@ class Intake:
             raise malformed("a part `files` is no file: it has no file name")
         if len(self._files) >= self._bounds.files:
             raise RefusedError("too_many_parts", f"At most {self._bounds.files} files at a time.")
-        name = label(told[b"filename"].decode("utf-8", "replace"))
+        # Browsers write a quotation mark in a name like this, and nothing else of the kind.
+        name = label(told[b"filename"].replace(b"%22", b'"').decode("utf-8", "replace"))
         self._file = (self._place / str(len(self._files))).open("xb")
         self._size, self._digest = 0, hashlib.sha256()
         self._files.append({"name": name})
