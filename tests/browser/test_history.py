@@ -82,6 +82,7 @@ def test_deleting(open_page: Open, server: Server, size: tuple[int, int]) -> Non
     question.get_by_role("button", name="Delete").click()
     expect(button).to_have_count(0)
     expect(page.locator("#said")).to_have_text("The analysis was deleted.")
+    expect(page.locator(".past :focus")).to_have_count(1)
     page.goto(f"{server.url}/#/analyses/{made['id']}")
     expect(page.get_by_text("There is no such analysis.")).to_be_visible()
     assert [p for p in server.data.rglob("*") if made["id"] in p.name] == []

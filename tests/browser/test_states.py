@@ -47,6 +47,9 @@ def test_a_token_in_the_address_is_taken_and_hidden(open_page: Open, tmp_path: P
         page = open_page(f"#token={TOKEN}", at=guarded)
         expect(page.locator(".empty")).to_be_visible()
         assert TOKEN not in page.url
+        page.goto(f"{guarded.url}/#/history")
+        page.goto(f"{guarded.url}/#token={TOKEN}")
+        expect(page).to_have_url(f"{guarded.url}/#/")
 
 
 def test_a_server_that_went_away_and_came_back(open_page: Open, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import { analysisView } from "./report/analysis.js";
 import { route } from "./router.js";
 
 collect();
+// A link with a token may also be opened in a tab that is here already.
+window.addEventListener("hashchange", collect);
 document.querySelector(".skip")?.addEventListener("click", (event) => {
   event.preventDefault();
   document.getElementById("main")?.focus();

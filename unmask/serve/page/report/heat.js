@@ -6,7 +6,8 @@ const PARTS = [
   ["upper", "", "lower"],
   ["left", "", "right"],
 ];
-const WEAK = 0.2;
+/** Opacity of the map where its strength is 0.3; below that nothing can be said of its place. */
+const WEAK = 0.205;
 
 /**
  * @param {import("../base/shapes.js").FacePictures} pictures

@@ -24,8 +24,8 @@ export function loader(id, signal) {
       const address = await addresses.get(name);
       image.setAttribute(image instanceof SVGElement ? "href" : "src", String(address));
     } catch {
+      // Its words are shown in its place, and the next one who wants it asks again.
       addresses.delete(name);
-      image.classList.add("absent");
     }
   };
 }
