@@ -10,10 +10,15 @@ Everything here is loaded when it is first used, so that importing the package c
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# ONNX Runtime 1.29 and later reports its use to its maker, and keeps a number for this machine in
+# the user's cache. Only this, set before it is loaded, keeps it from doing so altogether.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from unmask.errors import InputError, UnmaskError

@@ -193,6 +193,7 @@ def _session(bundle: Bundle, threads: int, provider: str, keep: bool = True) -> 
     """
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # for whoever loaded it before Unmask could turn it off
     available = onnxruntime.get_available_providers()
     if provider not in available:
         known = ", ".join(available)
