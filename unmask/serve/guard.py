@@ -4,6 +4,8 @@ Any page of the web can have a browser send requests to this machine. Three thin
 the `Host` header, which a page that points its own name at 127.0.0.1 cannot choose; `Origin` and
 `Sec-Fetch-Site`, which browsers set and pages cannot; and the token, which never travels by itself,
 because there are no cookies.
+
+A body with two lengths is refused too: a proxy before this server could read the other one.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, tally: Tally) -> None:
         self._app, self._settings, self._tally = app, settings, tally
-        self._names = {name.lower() for name in (settings.host, *settings.names)}
+        own = () if loopback(settings.host) else (settings.host,)
+        self._names = {name.lower() for name in (*own, *settings.names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -82,6 +85,8 @@ class Guard:
         host = headers.get("host", "").lower()
         if len(headers.getlist("host")) != 1 or not self._ours(host, scope):
             raise RefusedError("foreign_host", "This server does not answer to that name.")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise RefusedError("bad_request", "A body has one length.", Connection="close")
         if not _from_here(headers, host, scope):
             raise RefusedError("foreign_origin", "Pages of other sites may not use this server.")
         if self._settings.token is not None and _guarded(scope["path"]):

@@ -86,7 +86,8 @@ def served(app: ASGIApp) -> uvicorn.Server:
 
     from unmask.serve.wire import Wire
 
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    for name in ("uvicorn.error", "python_multipart"):  # a client must not fill the log
+        logging.getLogger(name).setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
         http=Wire,
