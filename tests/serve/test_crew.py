@@ -123,6 +123,25 @@ def test_not_ready_before_the_models_are_loaded(tmp_path: Path) -> None:
         assert server.post(("a.jpg", b"patient")).json["state"] == "queued"
 
 
+def test_a_worker_that_never_gets_ready_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "LOADING", 0.2)
+    mute = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    started: list[int] = []
+
+    def spawn() -> subprocess.Popen[bytes]:
+        if started:
+            monkeypatch.setattr(crew, "LOADING", 60.0)
+            return stub()
+        process = subprocess.Popen(mute, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        started.append(process.pid)
+        return process
+
+    with here(tmp_path / "data", spawn=spawn):
+        assert gone(started[0])
+
+
 def test_a_stopped_server_goes_on_where_it_was(tmp_path: Path) -> None:
     with here(tmp_path / "data") as server:
         ids = [server.post((f"wait {i}.jpg", b"%d" % i)).json["id"] for i in range(3)]

@@ -90,6 +90,13 @@ def test_a_job_that_cannot_be_says_why(line: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_results_that_find_no_room(line: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    worker._work(job(tmp_path, "landscape.jpg"), line[0])
+    told = line[1].messages[-1]["failed"]
+    assert told == {"code": "storage_full", "message": "The results could not be written."}
+
+
 def test_jobs_come_one_by_one_and_the_end_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr(worker.os, "_exit", ended.append)

@@ -34,6 +34,9 @@ T = TypeVar("T")
 IDLE = 30.0
 """Seconds after which a worker that is not the last one is let go."""
 
+LOADING = 120.0
+"""Seconds that a worker may take to load its models."""
+
 TICK = 1.0
 """Seconds between two looks at what time alone brings about."""
 
@@ -175,9 +178,11 @@ class Crew:
             idle[0].dismiss()
 
     def _end_late_ones(self) -> None:
-        earliest = time.monotonic() - self._settings.bounds.patience
+        now = time.monotonic()
         for hand in self._hands:
-            if hand.task and hand.task.since < earliest:
+            late = hand.task and now - hand.task.since > self._settings.bounds.patience
+            stuck = not hand.ready and now - hand.started > LOADING
+            if late or stuck:
                 self._end(hand, "timeout")
 
     async def _sweep(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from unmask.errors import ServeError
 from unmask.serve.folder import read_plain
-from unmask.serve.hand import without_token
+from unmask.serve.hand import python, without_token
 
 PATIENCE = 60.0
 """Seconds that an export may take."""
@@ -45,7 +45,7 @@ class Exporter:
         Raises:
             ServeError: `internal` when it cannot be made.
         """
-        words = [sys.executable, "-m", __name__, str(self._root), id, place, suffix]
+        words = python("unmask.serve.export", str(self._root), id, place, suffix)
         async with self._places:
             return await asyncio.to_thread(_made, words)
 

@@ -23,7 +23,8 @@ from unmask.errors import ConfigError, ServeError
 FILES = "files"
 REPORT = "report.json"
 PICTURES = "pictures.json"
-_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_PLAIN = os.O_RDONLY | _NO_LINK | getattr(os, "O_NONBLOCK", 0)
 
 
 class Folder:
@@ -163,9 +164,13 @@ def _own(path: Path) -> None:
 
 def _locked(path: Path) -> int:
     """Hold the folder's lock; the system lets go of it when this process ends, however it ends."""
-    import fcntl
+    try:
+        import fcntl
+    except ModuleNotFoundError as error:
+        told = "The server needs Linux or macOS; elsewhere its container runs."
+        raise ConfigError("not_installed", told) from error
 
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

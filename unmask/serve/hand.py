@@ -29,13 +29,21 @@ def spawn() -> subprocess.Popen[bytes]:
     It is kept out of the terminal's process group, whose Ctrl-C is meant for the server: a worker
     ends when its standard input does.
     """
-    return subprocess.Popen(
-        [sys.executable, "-m", "unmask.serve.worker"],
+    return subprocess.Popen(  # noqa: S603 - our own words only
+        python("unmask.serve.worker"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=without_token() | {"OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
     )
+
+
+def python(module: str, *words: str) -> list[str]:
+    """The command line of a module of ours.
+
+    The folder that the server was started in is no place to import from.
+    """
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def without_token() -> dict[str, str]:
@@ -72,13 +80,14 @@ class Hand:
         ready: Whether its models are loaded.
         task: What it is at.
         idle_since: By the monotonic clock.
+        started: Likewise.
         gone: Set once it has ended and everything that it said was heard.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.ready = False
         self.task: Task | None = None
-        self.idle_since = time.monotonic()
+        self.idle_since = self.started = time.monotonic()
         self.gone = asyncio.Event()
         self._leaving = False
         self._process = process

@@ -137,6 +137,7 @@ def _work(job: Job, line: Line) -> None:
 
 def _done(job: Job, line: Line) -> dict[str, Any]:
     """Examine the files, write the results, and tell what the list of analyses shows of them."""
+    from unmask.errors import ConfigError, ServeError
     from unmask.serve.results import write
     from unmask.types import Report
 
@@ -147,7 +148,10 @@ def _done(job: Job, line: Line) -> dict[str, Any]:
         found = tool.examine(path, lambda share, index=index: line.progress(index, share))
         findings.append(_named(found, path, name))
     report = Report(tool.run, tuple(findings))
-    write(report, Path(job.out))
+    try:
+        write(report, Path(job.out))
+    except (OSError, ConfigError) as error:  # either names a path that is nobody's business
+        raise ServeError("storage_full", "The results could not be written.") from error
     return {
         "exit_code": report.exit_code,
         "verdicts": [
