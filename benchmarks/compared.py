@@ -18,9 +18,18 @@ def vision_language(part: Any) -> Iterator[str]:
         "minutes": {name: f"{cost['minutes']:.1f}" for name, cost in costs.items()},
     }
     yield matrix(part, list(costs), columns)
-    gaps = [f"`{one['detector']}` for {one['test_set']}" for one in part["missing"]]
-    if gaps:
-        yield f"Missing, and in no mean: {', '.join(gaps)}."
+    yield _gaps(part, list(costs))
     counts = {r["case"]: f"{r['manipulated']} / {r['genuine']}" for r in part["rows"]}
     told = ", ".join(f"{case} {count}" for case, count in counts.items())
     yield f"n, manipulated / genuine: {told}. {stated(part)}"
+
+
+def _gaps(part: Any, names: list[str]) -> str:
+    """What was not trained, by test set."""
+    told = []
+    for one in part["test_sets"]:
+        lacking = [m["detector"] for m in part["missing"] if m["test_set"] == one["name"]]
+        if lacking:
+            every = set(lacking) == set(names)
+            told.append(f"{one['name']} ({'all' if every else ', '.join(sorted(lacking))})")
+    return f"Not trained, and in no mean: {'; '.join(told)}." if told else ""

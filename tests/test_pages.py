@@ -90,7 +90,7 @@ def test_methods_stand_beside_what_they_cost(module: Any, one_source_out: dict[s
     assert set(lines) == {"detector", "---", "final", "plain"}
     assert "| learnt numbers | pictures | minutes | old | new |" in lines["detector"]
     assert "| 77,520 | 3,200 | 0.4 | missing | 0.600 (0.500–0.700) § |" in lines["plain"]
-    assert "`plain` for old" in text
+    assert "Not trained, and in no mean: old (plain)." in text
     assert "old 5 / 4, new 5 / 4. Data: dev" in text
 
 

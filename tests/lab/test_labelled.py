@@ -21,7 +21,7 @@ from unmask.lab.data.faces import Record
 from unmask.lab.data.held import TRACE
 from unmask.lab.data.native import Region
 from unmask.lab.method import Data, build
-from unmask.lab.methods import _labelled, _plain
+from unmask.lab.methods import _generated, _labelled, _plain
 from unmask.lab.methods._labelled import BLEND, DIFFUSION, GAN, SWAP, Settings
 from unmask.types import Face
 
@@ -69,7 +69,7 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> Cache:
     monkeypatch.setattr(_labelled.dev, "samples", lambda root: samples)
     monkeypatch.setattr(_labelled, "FaceCache", lambda samples, folder: cache)
     monkeypatch.setattr(_labelled, "Unshrunk", lambda samples, folder, window: cache)
-    monkeypatch.setattr(_labelled, "Regions", cache.regions)
+    monkeypatch.setattr(_generated, "Regions", cache.regions)
     monkeypatch.setattr(_labelled.Held, "EACH", 2)
     return cache
 
@@ -254,6 +254,7 @@ def test_kept_pairs_are_the_same_for_all_methods_of_one_crop(cache: Cache, tmp_p
     assert looked
     cache.seen.clear()
     second = build("gend", settings).data(Path("root"), tmp_path / "cache", 3)
+    build("anchor_tuning", settings | {"retrieved": 0.0}).data(Path(), tmp_path / "cache", 3)
     assert not cache.seen
     assert len(second.train) == 6  # type: ignore[arg-type]
     assert torch.equal(first.train[5]["image"], second.train[5]["image"])

@@ -68,9 +68,9 @@ class Vision(_plain.Plain):
         if not self.config.kept:
             return super().data(root, cache, seed)
         make = once(partial(super().data, root, cache, seed))
-        return kept(make, cache / f"pairs-{self._key(root, seed)}")
+        return kept(make, cache / f"pairs-{self._pairs_key(root, seed)}")
 
-    def _key(self, root: Path, seed: int) -> str:
+    def _pairs_key(self, root: Path, seed: int) -> str:
         """Of all that decides how the pairs look."""
         names = [field.name for field in fields(_labelled.Settings)]
         settings = {name: getattr(self.config, name) for name in names}
