@@ -17,6 +17,7 @@ from unmask.serve.settings import Bounds, Settings
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what a server sets for its whole process from this one."""
     monkeypatch.setattr(launch.os, "umask", lambda mask: 0)
+    monkeypatch.setattr(launch, "_load_quickly", lambda: None)
 
 
 def test_options_reach_the_server(

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -45,25 +46,23 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
     """
     _refuse_without_libraries()
     os.umask(0o077)
+    with spawn() as first:
+        _load_quickly()
+        try:
+            _serve(settings, first, told)
+        finally:
+            first.kill()
+
+
+def _serve(settings: Settings, first: subprocess.Popen[bytes], told: Callable[[str], None]) -> None:
     with closing(Folder(settings.data)) as folder:
         Store(folder.store, settings.retention).close()  # what is none is told before all else
         with bound(settings) as listening:
-            _serve(_of(settings, listening), folder, listening, told)
+            from unmask.serve.app import build
 
-
-def _serve(
-    settings: Settings, folder: Folder, listening: socket.socket, told: Callable[[str], None]
-) -> None:
-    first = spawn()
-    _load_quickly()
-    try:
-        from unmask.serve.app import build
-
-        app = build(settings, folder, first)
-        asyncio.run(_run(app, listening, lambda: told(_address(settings))))
-    finally:
-        if first.stdin:
-            first.stdin.close()
+            found = _of(settings, listening)
+            app = build(found, folder, first)
+            asyncio.run(_run(app, listening, lambda: told(_address(found))))
 
 
 async def _run(app: ASGIApp, listening: socket.socket, told: Callable[[], None]) -> None:
