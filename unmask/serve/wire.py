@@ -93,6 +93,8 @@ class Wire(H11Protocol):
     def _refuse(self, code: str, message: str) -> None:
         """Answer with a problem, hear no more, and close the connection in a moment."""
         self._refused = True
+        if self.cycle:
+            self.cycle.disconnected = True  # what it was about to say comes too late
         status = STATUS[code]
         body = json.dumps(document(code, message, status)).encode()
         told = HEADERS | {"Content-Type": MEDIA, "Content-Length": str(len(body))}
