@@ -27,6 +27,9 @@ RUN = {
 }
 
 
+LIES = [1, [], {"done": {}}, {"failed": 3}, {"progress": []}, {"progress": ["a", "b"]}, {"else": 0}]
+
+
 def say(**message: Any) -> None:
     print(json.dumps(message), flush=True)
 
@@ -41,6 +44,8 @@ def work(job: dict[str, Any]) -> None:
         say(failed={"code": "bundle_altered", "message": "The model is not what it was."})
     elif names[0].startswith("babble"):
         print("no message", flush=True)
+    elif names[0].startswith("lie"):
+        print(json.dumps(LIES[int(names[0][3])]), flush=True)
     else:
         finish(job, names)
 

@@ -112,8 +112,9 @@ def test_expiry(store: Store, tmp_path: Path) -> None:
     store.claim("x")
     store.finish("a", "x", 0, [])
     entered(store, "b")
-    assert store.expired(time.time()) == []
-    assert store.expired(time.time() + 11) == ["a"]
+    assert store.expired(time.time(), 9) == []
+    assert store.expired(time.time() + 11, 9) == ["a"]
+    assert store.expired(time.time() + 11, 0) == []
     assert store.erase("a")
     assert not store.erase("a")
     assert (tmp_path / "store-wal").stat().st_size == 0
@@ -121,7 +122,7 @@ def test_expiry(store: Store, tmp_path: Path) -> None:
     entered(forever, "a")
     forever.claim("x")
     forever.fail("a", "x", "timeout", "")
-    assert forever.expired(1e12) == []
+    assert forever.expired(1e12, 9) == []
     forever.close()
 
 

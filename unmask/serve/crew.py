@@ -34,6 +34,9 @@ T = TypeVar("T")
 IDLE = 30.0
 """Seconds after which a worker that is not the last one is let go."""
 
+AT_ONCE = 50
+"""Expired analyses that are erased between two looks at the queue."""
+
 LOADING = 120.0
 """Seconds that a worker may take to load its models."""
 
@@ -136,22 +139,33 @@ class Crew:
                 if time.monotonic() - swept >= TICK:
                     await self._sweep()
                     swept = time.monotonic()
-            except (OSError, sqlite3.Error):
+            except Exception:  # whatever it was, the others' analyses must go on
                 logging.getLogger("unmask").exception("the crew goes on after a failure")
 
     async def _hand_out(self) -> None:
         """Give every free worker something to do, as long as there is something."""
-        for hand in [hand for hand in self._hands if hand.free]:
+        for hand in list(self._hands):
+            if not hand.free:
+                continue
             async with self._turn:
                 record = await self._clerk(self._store.claim, secrets.token_hex(16))
                 if record is None:
                     self.waiting = 0
                     return
-                assert record.lease is not None
-                hand.task = Task(record.id, record.lease, len(record.files))
+                if not await self._taken(hand, record):
+                    continue
             self._board.changed(record.id)
             await hand.send(self._job(record))
         self.waiting = (await self._clerk(self._store.counts))["queued"]
+
+    async def _taken(self, hand: Hand, record: Record) -> bool:
+        """Give a worker what was claimed for it, unless it died meanwhile."""
+        lease = str(record.lease)
+        if hand.free:
+            hand.task = Task(record.id, lease, len(record.files))
+            return True
+        await self._insist(self._store.release, record.id, lease, lost=False)
+        return False
 
     def _job(self, record: Record) -> Message:
         home = self._folder.analysis(record.id)
@@ -186,7 +200,7 @@ class Crew:
                 self._end(hand, "timeout")
 
     async def _sweep(self) -> None:
-        for id in await self._clerk(self._store.expired, time.time()):
+        for id in await self._clerk(self._store.expired, time.time(), AT_ONCE):
             await self.erase(id)
 
     def _employ(self, process: subprocess.Popen[bytes]) -> None:
@@ -196,12 +210,17 @@ class Crew:
 
     async def _attend(self, hand: Hand) -> None:
         """Listen to a worker for as long as it lives."""
-        async for message in hand.messages():
-            await self._hear(hand, message)
-        self._hands.discard(hand)
-        await self._bury(hand)
-        hand.gone.set()
-        self.look()
+        try:
+            async for message in hand.messages():
+                try:
+                    await self._hear(hand, message)
+                except (AttributeError, LookupError, TypeError, ValueError):
+                    hand.kill()  # it talks nonsense: a stranger's file may have taken it over
+            await self._bury(hand)
+        finally:
+            self._hands.discard(hand)
+            hand.gone.set()
+            self.look()
 
     async def _hear(self, hand: Hand, message: Message) -> None:
         task = hand.task
@@ -254,7 +273,8 @@ class Crew:
         """Clear away what a worker left that is no more."""
         if not hand.ready and not self._stopped:
             self._stillborn += 1
-            self._not_before = time.monotonic() + min(SLOWEST_START, 0.25 * 2**self._stillborn)
+            pause = min(SLOWEST_START, 0.25 * 2 ** min(self._stillborn, 10))
+            self._not_before = time.monotonic() + pause
         if not hand.task:
             return
         task = hand.task

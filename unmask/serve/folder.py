@@ -15,7 +15,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from unmask.errors import ConfigError, ServeError
@@ -142,13 +142,10 @@ def erase(path: Path) -> None:
     Raises:
         OSError: When something of it is still there.
     """
-    try:
-        if path.is_symlink() or not path.is_dir():
-            path.unlink(missing_ok=True)
-        else:
+    while path.is_dir() and not path.is_symlink():
+        with suppress(FileNotFoundError):  # somebody else removes the same: see what is left
             shutil.rmtree(path)
-    except FileNotFoundError:
-        pass
+    path.unlink(missing_ok=True)
 
 
 def _members(folder: Path) -> Iterator[Path]:

@@ -173,9 +173,11 @@ class Store:
             )
             return self.fail(id, lease, "worker_lost", "Two workers died while they examined it.")
 
-    def expired(self, now: float) -> list[str]:
-        """Ids of the analyses whose time has come."""
-        rows = self._base.execute("SELECT id FROM analyses WHERE expires <= ?", (now,))
+    def expired(self, now: float, most: int) -> list[str]:
+        """Ids of analyses whose time has come, at most so many."""
+        rows = self._base.execute(
+            "SELECT id FROM analyses WHERE expires <= ? ORDER BY expires LIMIT ?", (now, most)
+        )
         return [id for (id,) in rows.fetchall()]
 
     def erase(self, id: str) -> bool:
