@@ -32,9 +32,9 @@ def test_loopback() -> None:
 
 
 def test_a_larger_file_needs_a_larger_request() -> None:
-    assert settings.bounds({}) == Bounds()
-    assert settings.bounds({"file_bytes": 1 << 40}).request_bytes == 2 << 40
-    assert settings.bounds({"file_bytes": 1 << 40, "request_bytes": 9}).request_bytes == 9
+    assert settings.bounds(files=None) == Bounds()
+    assert settings.bounds(file_bytes=1 << 40).request_bytes == 2 << 40
+    assert settings.bounds(file_bytes=1 << 40, request_bytes=9).request_bytes == 9
 
 
 def test_the_folder_is_among_the_users_data(

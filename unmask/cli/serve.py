@@ -58,25 +58,18 @@ def run(
     from unmask.serve import settings
     from unmask.serve.launch import serve
 
-    asked = {
-        "file_bytes": max_bytes,
-        "request_bytes": max_request_bytes,
-        "files": max_files,
-        "pixels": max_pixels,
-        "seconds": max_seconds,
-        "queue": max_queue,
-        "uploads": max_uploads,
-        "patience": patience,
-    }
-    chosen = settings.Settings(
-        data=data or settings.default_data(),
-        host=host,
-        port=port,
-        token=token,
-        names=tuple(allow_host or ()),
-        retention=settings.span(retention),
-        bounds=settings.bounds({k: v for k, v in asked.items() if v is not None}),
-        **({"workers": workers} if workers else {}),
+    bounds = settings.bounds(
+        file_bytes=max_bytes,
+        request_bytes=max_request_bytes,
+        files=max_files,
+        pixels=max_pixels,
+        seconds=max_seconds,
+        queue=max_queue,
+        uploads=max_uploads,
+        patience=patience,
     )
+    where, names = data or settings.default_data(), tuple(allow_host or ())
+    kept, many = settings.span(retention), workers or settings.cores()
+    chosen = settings.Settings(where, host, port, token, names, many, kept, bounds)
     serve(chosen, lambda page: print(f"Unmask is at {page}", file=sys.stderr, flush=True))
     return 0

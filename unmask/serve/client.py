@@ -62,19 +62,31 @@ def analyse(
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     until = time.monotonic() + (wait or 0.0)
+    found = _entered(given, url, token, options, until)
+    while not ended(found) and (left := until - time.monotonic()) > 0:
+        found = fetch(found["id"], url, token, wait=min(left, WAIT))
+    return found
+
+
+def _entered(
+    paths: Sequence[str | Path],
+    url: str,
+    token: str | None,
+    options: Mapping[str, object],
+    until: float,
+) -> Json:
+    """Send files, again when the server says so, as long as there is time."""
     while True:
+        left = max(0.0, until - time.monotonic())
         try:
-            with _form(given, options) as (headers, body):
-                path = f"{_ROOT}?wait={min(wait or 0.0, WAIT):g}"
+            with _form(paths, options) as (headers, body):
+                path = f"{_ROOT}?wait={min(left, WAIT):g}"
                 found: Json = json.loads(_asked("POST", url, path, token, headers, body))
-            break
+                return found
         except BusyError as busy:
             if time.monotonic() + busy.seconds > until:
                 raise
             time.sleep(busy.seconds)
-    while not ended(found) and (left := until - time.monotonic()) > 0:
-        found = fetch(found["id"], url, token, wait=min(left, WAIT))
-    return found
 
 
 def fetch(id: str, url: str, token: str | None = None, *, wait: float = 0.0) -> Json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ class Settings:
     port: int = 8000
     token: str | None = None
     names: tuple[str, ...] = ()
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = field(default_factory=lambda: cores())
     retention: float | None = 7 * DAY
     bounds: Bounds = field(default_factory=Bounds)
 
@@ -125,12 +124,22 @@ def span(text: str) -> float | None:
     return seconds
 
 
-def bounds(asked: Mapping[str, Any]) -> Bounds:
-    """The default bounds, but for those that are named."""
-    chosen = dict(asked)
+def bounds(**asked: float | None) -> Bounds:
+    """The default bounds, but for those that are given; a larger file may come in a larger request.
+
+    Example:
+        >>> bounds(file_bytes=1 << 40, files=None).request_bytes == 2 << 40
+        True
+    """
+    chosen: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     if "file_bytes" in chosen:
         chosen.setdefault("request_bytes", max(_REQUEST, 2 * chosen["file_bytes"]))
     return Bounds(**chosen)
+
+
+def cores() -> int:
+    """Processors of this machine."""
+    return os.cpu_count() or 1
 
 
 def default_data() -> Path:
