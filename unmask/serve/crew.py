@@ -15,10 +15,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from unmask.serve import folder as folders
 from unmask.serve.clerk import Clerk
 from unmask.serve.events import Board, Progress
 from unmask.serve.folder import FILES, Folder
@@ -278,7 +276,7 @@ class Crew:
         if not hand.task:
             return
         task = hand.task
-        await asyncio.to_thread(folders.erase, self._partial(task))
+        await asyncio.to_thread(self._folder.drop, task.id, task.lease)
         if task.why != "erased" and await self._give_back(task):
             await self._clerk(self._folder.forget_files, task.id)
         if not task.why:
@@ -292,9 +290,6 @@ class Crew:
             return await self._insist(self._store.fail, task.id, task.lease, "timeout", message)
         lost = not task.why
         return await self._insist(self._store.release, task.id, task.lease, lost=lost)
-
-    def _partial(self, task: Task) -> Path:
-        return self._folder.analysis(task.id) / task.lease
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

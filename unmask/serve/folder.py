@@ -20,6 +20,7 @@ from pathlib import Path
 
 from unmask.errors import ConfigError, ServeError
 
+STORE = "unmask.sqlite3"
 FILES = "files"
 REPORT = "report.json"
 PICTURES = "pictures.json"
@@ -46,17 +47,27 @@ class Folder:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root = root.resolve(strict=True)
             self._lock = _locked(self.root / "lock")
-            for part in ("incoming", "analyses"):
-                _own(self.root / part)
+            self._prepare()
         except OSError as error:
             raise ConfigError(
                 "bad_option", f"The data folder {str(root)!a} cannot be used: {error.strerror}."
             ) from error
 
+    def _prepare(self) -> None:
+        try:
+            _refuse_strangers(self.root)
+            for part in ("incoming", "analyses"):
+                _own(self.root / part)
+            for ending in ("", "-wal", "-shm", "-journal"):
+                _refuse_link(self.root / f"{STORE}{ending}")
+        except BaseException:
+            self.close()
+            raise
+
     @property
     def store(self) -> Path:
         """The store's file."""
-        return self.root / "unmask.sqlite3"
+        return self.root / STORE
 
     def analysis(self, id: str) -> Path:
         """The folder of one analysis."""
@@ -84,7 +95,13 @@ class Folder:
 
     def forget_files(self, id: str) -> None:
         """Remove what was uploaded for an analysis, once it has ended."""
-        erase(self.analysis(id) / FILES)
+        self.drop(id, FILES)
+
+    def drop(self, id: str, part: str) -> None:
+        """Remove one part of an analysis; nothing behind a link in the place of its folder."""
+        home = self.analysis(id)
+        if not home.is_symlink():
+            erase(home / part)
 
     def tidy(self, known: dict[str, str | None]) -> None:
         """Remove what a killed server or worker left behind.
@@ -96,7 +113,7 @@ class Folder:
         for left in _members(self.root / "incoming"):
             erase(left)
         for home in _members(self.root / "analyses"):
-            if home.name not in known:
+            if home.name not in known or home.is_symlink():
                 erase(home)
                 continue
             kept = known[home.name]
@@ -153,8 +170,23 @@ def _members(folder: Path) -> Iterator[Path]:
 
 
 def _own(path: Path) -> None:
-    """Make a folder, and refuse a link in its place."""
+    """Make a folder that is closed to others, and refuse a link in its place."""
     path.mkdir(mode=0o700, exist_ok=True)
+    _refuse_link(path)
+    path.chmod(0o700)
+
+
+def _refuse_strangers(root: Path) -> None:
+    """Whoever may rename what lies in the folder decides what the server reads and erases."""
+    told = root.stat()
+    if told.st_mode & stat.S_IWOTH or told.st_uid not in {0, os.getuid()}:
+        raise ConfigError(
+            "bad_option",
+            f"The data folder {str(root)!a} is another user's, or open to all: name one inside it.",
+        )
+
+
+def _refuse_link(path: Path) -> None:
     if path.is_symlink():
         raise ConfigError("bad_option", f"{path.name} in the data folder is a link.")
 

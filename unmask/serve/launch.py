@@ -85,7 +85,7 @@ def served(app: ASGIApp) -> uvicorn.Server:
 
     from unmask.serve.wire import Wire
 
-    for name in ("uvicorn.error", "python_multipart"):  # a client must not fill the log
+    for name in ("uvicorn.error", "uvicorn.access", "python_multipart"):  # no client's words
         logging.getLogger(name).setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,

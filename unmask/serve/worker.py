@@ -141,6 +141,7 @@ def _done(job: Job, line: Line) -> dict[str, Any]:
     from unmask.serve.results import write
     from unmask.types import Report
 
+    _refuse_links(job)
     tool = examiner(json.dumps(job.options), json.dumps(job.limits), json.dumps(job.models))
     findings = []
     for index, (path, name) in enumerate(job.files):
@@ -165,6 +166,16 @@ def _done(job: Job, line: Line) -> dict[str, Any]:
             for finding in findings
         ],
     }
+
+
+def _refuse_links(job: Job) -> None:
+    """Nothing is read or written behind a link that somebody put into the data folder."""
+    from unmask.errors import ServeError
+
+    for path, _ in job.files:
+        file = Path(path)
+        if any(place.is_symlink() for place in (file, file.parent, file.parent.parent)):
+            raise ServeError("not_found", "An upload is not where it was put.")
 
 
 def _named(finding: Any, path: str, name: str) -> Any:
