@@ -140,7 +140,7 @@ def test_evaluate_and_calibrate_speak_of_every_family(
     network = method.network().eval()
     with torch.no_grad():
         measures = method.evaluate(network, loader)
-        found = npr.collect(network, loader)
+        found = method.collect(network, loader)
     assert set(measures) == {f"{f}_{c}" for f in ("gan", TRACE) for c in CONDITIONS} | {"auc"}
     fakes, reals = found.rivals("gan", "posted")
     assert (len(fakes), len(reals)) == (4, 4), "a GAN is measured against its own source"

@@ -54,7 +54,17 @@ class Held(Dataset[dict[str, Any]]):
     EACH, TRACED = 90, 12
     """Faces of a family; of these, how many genuine ones are also shown with a trace."""
 
-    def __init__(self, regions: Sequence[Region], recipe: CropRecipe, seed: int) -> None:
+    def __init__(
+        self, regions: Sequence[Region], recipe: CropRecipe, seed: int, traces: bool = True
+    ) -> None:
+        """Choose the faces.
+
+        Args:
+            regions: Faces kept back.
+            recipe: By which they are cut.
+            seed: Of the wear.
+            traces: Whether some genuine ones are shown with a trace as well.
+        """
         self.recipe, self.seed = recipe, seed
         self.items: list[tuple[Region, str, bool]] = []
         seen: dict[str, int] = {}
@@ -62,7 +72,7 @@ class Held(Dataset[dict[str, Any]]):
             if min(region.pixels.shape[:2]) * 0.8 < recipe.size[0]:
                 continue
             seen[region.sample.family] = count = seen.get(region.sample.family, 0) + 1
-            traced = count <= self.TRACED and not region.sample.label
+            traced = traces and count <= self.TRACED and not region.sample.label
             for condition in CONDITIONS if count <= self.EACH else ():
                 self.items += [(region, condition, trace) for trace in (False, True)[: 1 + traced]]
 

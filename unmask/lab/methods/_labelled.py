@@ -22,16 +22,16 @@ from unmask.judge.bundle import CropRecipe
 from unmask.lab.data import dev
 from unmask.lab.data.faces import LARGEST, FaceCache, Record
 from unmask.lab.data.held import TRACE
-from unmask.lab.data.native import Region, Regions
+from unmask.lab.data.native import Region
 from unmask.lab.data.view import View, to_tensor
 from unmask.lab.forge import upsample
 from unmask.lab.forge.degrade import Degrade
 from unmask.lab.method import Data
-from unmask.lab.methods import npr, sbi
+from unmask.lab.methods import _generated, npr, sbi
 from unmask.types import Face, Pixels
 
 BLEND, SWAP = "blend", sbi.SWAPS
-GAN, DIFFUSION = npr.GENERATED
+GAN, DIFFUSION = _generated.GENERATED
 SHARES: Final[dict[str, float]] = {
     BLEND: 0.425,
     SWAP: 0.075,
@@ -154,18 +154,16 @@ def windows(root: Path, cache: Path, recipe: CropRecipe, settings: Settings, see
         LabError: `data_missing`, also when `settings.without` leaves nothing.
     """
     faces = Unshrunk(photos(root), cache, recipe.size[0])
-    chosen = [s for s in dev.samples(root) if npr.learnable(s)]
-    regions = {
-        split: list(Regions([s for s in chosen if s.split == split], cache))
-        for split in ("train", "val")
-    }
+    regions = {split: _generated.regions(root, cache, split) for split in ("train", "val")}
 
     def make(kind: str, split: str, settings: Settings) -> Pairs:
         if kind in (BLEND, SWAP):
             return blended(faces, kind, split, recipe, settings, seed)
         return Windows(regions[split], kind, recipe.size[0], settings, seed)
 
-    return mixed(make, chosen + [faces.sample(i) for i in range(len(faces))], settings, seed)
+    samples = [faces.sample(index) for index in range(len(faces))]
+    samples += [region.sample for split in regions.values() for region in split]
+    return mixed(make, samples, settings, seed)
 
 
 def photos(root: Path) -> list[dev.Sample]:
@@ -239,7 +237,7 @@ class Windows(npr.Pairs):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         item = super().__getitem__(index)
-        return item | {"image": npr.prepared(item["image"])}
+        return item | {"image": _generated.prepared(item["image"])}
 
 
 class Generated(Dataset[dict[str, Tensor]]):

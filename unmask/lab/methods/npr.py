@@ -29,7 +29,7 @@ Fails where compression or shrinking removed the trace; says nothing about swaps
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from unmask.bench.metrics import auc
-from unmask.judge.bundle import CropRecipe
 from unmask.lab import weights
-from unmask.lab.calibration import card_sections
-from unmask.lab.data import dev
-from unmask.lab.data.held import CONDITIONS, TRACE, Found, Held, resized
-from unmask.lab.data.native import Region, Regions
+from unmask.lab.data.held import TRACE, resized
+from unmask.lab.data.native import Region
 from unmask.lab.forge import upsample
 from unmask.lab.forge.degrade import Degrade
-from unmask.lab.method import Batch, Data, Method, square
+from unmask.lab.method import Batch, Data, square
+from unmask.lab.methods import _generated
 from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
 from unmask.types import Pixels
 
@@ -63,8 +60,6 @@ CARD = {
     "task": "synthetic-trace",
 }
 
-GENERATED = ("ffhq256_vs_stylegan_140k", "diff_sfhq_t2i")
-"""Sets whose manipulated half was painted by a generator, whole."""
 Rng = np.random.Generator
 
 
@@ -158,7 +153,7 @@ class Network(nn.Module):
         return out[:, 0]
 
 
-class NeighbouringPixels(Method):
+class NeighbouringPixels(_generated.Generated):
     """Trains on windows of native pixels, exports one logit a window."""
 
     config: Config
@@ -171,44 +166,26 @@ class NeighbouringPixels(Method):
         if self.config.initial:
             some = torch.cat([data.train[index]["image"] for index in range(32)])
             biases = load_quantised(network.trunk, weights.find(self.config.initial))
-            restore_batch_norm(network.trunk, biases, prepared(some))
+            restore_batch_norm(network.trunk, biases, _generated.prepared(some))
 
     def data(self, root: Path, cache: Path, seed: int) -> Data:
-        chosen = [s for s in dev.samples(root) if learnable(s)]
         train, val = (
-            [
-                region
-                for region in Regions([s for s in chosen if s.split == split], cache)
-                if region.sample.set not in self.config.without
-            ]
+            _generated.regions(root, cache, split, self.config.without)
             for split in ("train", "val")
         )
-        recipe = CropRecipe(**self.crop() | {"min_face": 0, "max_face": 0})
-        return Data(Pairs(train, self.config, seed), Held(val, recipe, seed))
+        return Data(Pairs(train, self.config, seed), self.held(val, seed))
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        cells = network(prepared(batch["image"].flatten(0, 1))).float()
+        cells = network(_generated.prepared(batch["image"].flatten(0, 1))).float()
         label = batch["label"].flatten(0, 1)[:, None, None] * 0.95 + 0.025
         return {"loss": F.binary_cross_entropy_with_logits(cells, label.expand_as(cells))}
 
-    def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
-        found = collect(network, batches)
-        result = {}
-        for family in sorted(
-            {f for f, label in zip(found.family, found.label, strict=True) if label}
-        ):
-            for condition in CONDITIONS:
-                fakes, reals = found.rivals(family, condition)
-                both = np.concatenate([fakes, reals])
-                result[f"{family}_{condition}"] = auc([1] * len(fakes) + [0] * len(reals), both)
-        result["auc"] = float(np.mean(list(result.values())))
-        return result
+    def logits(self, network: nn.Module, windows: Tensor) -> Tensor:
+        out: Tensor = network(_generated.prepared(windows)).mean((1, 2))
+        return out
 
     def graph(self, network: nn.Module) -> nn.Module:
         return _Deployed(network)
-
-    def outputs(self) -> dict[str, str]:
-        return {"logit": "logit"}
 
     def crop(self) -> dict[str, Any]:
         return square(
@@ -220,30 +197,10 @@ class NeighbouringPixels(Method):
             max_face=300,  # the largest in training; camera detail beyond it looks synthetic
         )
 
-    def calibrate(self, network: nn.Module, data: Data, batches: Iterable[Batch]) -> dict[str, Any]:
-        found = collect(network, batches)
-        names = ", ".join(sorted(set(found.family)))
-        words = f"people and photos kept back from training ({names}), {' and '.join(CONDITIONS)}"
-        groups = np.char.add(found.family, found.condition)
-        label = found.label.astype(np.float64)
-        return card_sections(found.logit, label, groups, words, source=found.set)
-
 
 class _Deployed(nn.Sequential):
     def forward(self, image: Tensor) -> tuple[Tensor]:
         return (self[0](image).mean((1, 2)),)
-
-
-def prepared(pixels: Tensor) -> Tensor:
-    """uint8 (n, h, w, 3) to float (n, 3, h, w), -1..1."""
-    image = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
-    return image.contiguous(memory_format=torch.channels_last)
-
-
-def learnable(sample: dev.Sample) -> bool:
-    """Photos whose label is that of their pixels: genuine ones, and faces generated whole."""
-    honest = sample.label == 0 or sample.set in GENERATED
-    return honest and sample.split != "test" and sample.path.suffix != ".mp4"
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
@@ -258,7 +215,8 @@ class Pairs(Dataset[dict[str, Tensor]]):
         for region in regions:
             self.groups.setdefault((region.sample.set, region.sample.label), []).append(region)
         self.stages = sorted({*upsample.STAGES, *config.further} - set(config.without))
-        shares = zip((*GENERATED, TRACE), (config.gan, config.diffusion, config.trace), strict=True)
+        kinds = (*_generated.GENERATED, TRACE)
+        shares = zip(kinds, (config.gan, config.diffusion, config.trace), strict=True)
         known = [(k, s) for k, s in shares if k == TRACE or (k, 1) in self.groups]
         kept = {k: s for k, s in known if k not in config.without}
         self.kinds, self.shares = list(kept), np.array(list(kept.values())) / sum(kept.values())
@@ -304,7 +262,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         """Cut, mirror, trace or resample, rescale, sharpen, wear: each with dice of its own."""
         cutting, forging, wearing = (np.random.default_rng((dice, step)) for step in range(3))
         pixels, size, config = region.pixels, self.config.window, self.config
-        shrunk, scale = config.matched and kind == GENERATED[1], 1.0
+        shrunk, scale = config.matched and kind == _generated.GENERATED[1], 1.0
         if shrunk or cutting.random() < config.rescaled:
             scale = 2 ** cutting.uniform(config.smallest, -0.2 if shrunk else 0.5)
         side = min(math.ceil(size / scale), *pixels.shape[:2])
@@ -329,17 +287,3 @@ def sharper(pixels: Pixels, rng: Rng) -> Pixels:
     soft = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.5, 2.0))
     force = rng.uniform(0.2, 1.2)
     return np.asarray(cv2.addWeighted(pixels, 1 + force, soft, -force, 0), np.uint8)
-
-
-def collect(network: nn.Module, batches: Iterable[Batch]) -> Found:
-    """Score everything in `batches`."""
-    columns: dict[str, list[Any]] = {name: [] for name in Found.__dataclass_fields__}
-    for batch in batches:
-        faces, windows = batch["image"].shape[:2]
-        cells = network(prepared(batch["image"].flatten(0, 1))).float()
-        logit = cells.mean((1, 2))
-        columns["logit"] += logit.view(faces, windows).mean(1).tolist()
-        columns["label"] += batch["label"].tolist()
-        for name in ("family", "set", "condition"):
-            columns[name] += batch[name]
-    return Found(**{name: np.asarray(values) for name, values in columns.items()})
