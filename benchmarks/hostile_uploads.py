@@ -219,7 +219,7 @@ def judged(server: Server, request: Request, answer: Answer | None) -> tuple[str
     if answer.status in (200, 202) and b'"report"' in answer.body:
         codes = ended(server, answer.json["id"])
         return "examined: " + ", ".join(codes), request.passes and "unfinished" not in codes
-    return str(answer.status), False
+    return str(answer.status), answer.status == 200 and request.passes
 
 
 def ended(server: Server, id: str) -> list[str]:
