@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
-import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +20,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi import checks
 
 import unmask
+from tests.serve.running import real
 from unmask.serve.app import build
 from unmask.serve.folder import Folder
 from unmask.serve.settings import Settings
@@ -31,7 +28,7 @@ from unmask.serve.settings import Settings
 TOKEN = "a-token-for-the-tests"
 KEY = {"Authorization": f"Bearer {TOKEN}"}
 SAMPLES = Path(unmask.__file__).parent / "samples"
-EXAMPLES = int(os.environ.get("UNMASK_SCHEMA_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("UNMASK_SCHEMA_EXAMPLES", "20"))
 UNSAID = {"unknown_detector", "bad_option"}
 """What a form may be refused with that no schema can say: the names and rates that are here."""
 
@@ -58,35 +55,8 @@ REJECTION.expected_statuses = [*REJECTION.expected_statuses, "413"]  # too many 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a running server."""
-    place = tmp_path_factory.mktemp("schema")
-    command = [
-        sys.executable,
-        "-m",
-        "unmask",
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        str(place / "data"),
-    ]
-    key = os.environ | {"UNMASK_TOKEN": TOKEN}
-    with (place / "log").open("wb") as log:
-        server = subprocess.Popen(command, stderr=log, env=key)
-    try:
-        yield said(place / "log")
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def said(log: Path) -> str:
-    """The address that the server tells once it can be reached."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if found := re.search(r"http://\S+", log.read_text()):
-            return found[0]
-        time.sleep(0.05)
-    raise TimeoutError(log.read_text())
+    with real(tmp_path_factory.mktemp("schema") / "data", env={"UNMASK_TOKEN": TOKEN}) as running:
+        yield f"{running.url}/"
 
 
 def test_the_description_is_what_the_server_gives(address: str) -> None:
