@@ -16,7 +16,7 @@ from unmask.report.sections import _MEANING
 
 Open = Callable[..., Page]
 PAGE = Path(str(resources.files("unmask.serve") / "page"))
-NUMBERS = (0.0, 0.004, 0.0051, 0.0512, 0.934, 0.9949, 0.995, 1.0, None)
+NUMBERS = (0.0, 0.005, 0.0051, 0.0512, 0.934, 0.9949, 0.995, 1.0, None)
 TIMES = (0.0, 5.28, 59.97, 67.26, 3599.99, 3723.0)
 NAMES = ("a-very-long-name.jpg", "a\u202egpj.exe", "\x07bell", "plain.png", "e\u0301\U0001f600")
 

@@ -24,7 +24,7 @@ def test_no_verdict_claims_authenticity():
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [(0.0, "<1%"), (0.004, "<1%"), (0.5, "50%"), (0.994, "99%"), (1.0, ">99%"), (math.nan, "–")],
+    [(0.0, "<1%"), (0.005, "<1%"), (0.5, "50%"), (0.994, "99%"), (1.0, ">99%"), (math.nan, "–")],
 )
 def test_percent_never_claims_certainty(value, told):
     assert words.percent(value) == told
@@ -69,8 +69,8 @@ def test_under_prior_of_one_half_changes_nothing():
     [
         (0, 0, "upper left"),
         (4, 4, "middle"),
-        (8, 4, "lower"),
-        (4, 8, "right"),
+        (8, 4, "lower part"),
+        (4, 8, "right part"),
         (8, 0, "lower left"),
     ],
 )

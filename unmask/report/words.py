@@ -65,7 +65,7 @@ def percent(value: float | None) -> str:
         return "–"
     if value >= 0.995:
         return ">99%"
-    return "<1%" if value < 0.005 else f"{value:.0%}"
+    return "<1%" if value <= 0.005 else f"{value:.0%}"
 
 
 def between(interval: Interval | None) -> str:
@@ -144,7 +144,8 @@ def where(heat: Plane) -> str:
         return ""
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     words = (_ROWS[int(row * 3 // heat.shape[0])], _COLUMNS[int(column * 3 // heat.shape[1])])
-    return " ".join(filter(None, words)) or "middle"
+    told = " ".join(filter(None, words)) or "middle"
+    return told if all(words) or not any(words) else f"{told} part"
 
 
 def clip(text: str, limit: int) -> str:

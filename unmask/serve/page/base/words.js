@@ -78,7 +78,7 @@ export function tallied(verdicts) {
 export function percent(value) {
   if (value == null || !Number.isFinite(value)) return "–";
   if (value >= 0.995) return ">99%";
-  return value < 0.005 ? "<1%" : `${Math.round(100 * value)}%`;
+  return value <= 0.005 ? "<1%" : `${Math.round(100 * value)}%`;
 }
 
 /** An interval for people: "88% to 96%", or "". @param {number[] | null | undefined} interval */
