@@ -230,21 +230,6 @@ def faces(cards: Any) -> Iterator[str]:
     )
 
 
-@block("speed")
-def speed(part: Any) -> Iterator[str]:
-    """What `make speed` wrote."""
-    rows = []
-    for row in part["rows"]:
-        low_high = "{:.3g} to {:.3g}".format(*row["interval"]) if row["interval"] else ""
-        met = {True: "met", False: "missed", None: ""}[row["met"]]
-        cells = [row["name"], f"{row['value']:.3g} {row['unit']}", low_high, str(row["n"])]
-        rows.append([*cells, row["bar"], met])
-    yield table(["what", "value", "95 % interval", "turns", "bar", ""], rows)
-    machine = part["machine"]
-    told = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}"
-    yield f"`make speed` at commit {part['commit'][:7]}; machine: {told}."
-
-
 @block("double_compression")
 def double_compression(part: Any) -> Iterator[str]:
     """How often the hint is given."""

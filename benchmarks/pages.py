@@ -19,6 +19,7 @@ from typing import Any
 import blocks
 import compared  # noqa: F401 - a block of its own
 import model_cards
+import timings  # noqa: F401 - likewise
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results.json"

@@ -52,14 +52,16 @@ Part = dict[str, Any]
 def main() -> None:
     options = _options()
     if not options.pages:
-        found = pages.load()
         for name in options.only or [part for part in PARTS if part != vision_language.__name__]:
             print(f"\n{name}", file=sys.stderr, flush=True)
-            found[name] = _made(options, name) | _rounded(PARTS[name](options))
-            pages.save(found)
+            part = _made(options, name) | _rounded(PARTS[name](options))
+            pages.save(pages.load() | {name: part})
         if options.speed and options.speed.is_file():
-            found["speed"] = json.loads(options.speed.read_text("utf-8"))
-            pages.save(found)
+            timed = json.loads(options.speed.read_text("utf-8"))
+            pages.save(pages.load() | {"speed": timed})
+    if options.cost:
+        cost = _rounded(json.loads(options.cost.read_text("utf-8")))
+        pages.save(pages.load() | {"repdfd_cost": cost})
     for page in pages.write():
         print(page.relative_to(pages.ROOT))
 
@@ -76,6 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=DRAWS, help="of the bootstrap")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), help="measure only these parts")
     parser.add_argument("--speed", type=Path, default=Path("speed.json"), help="of `make speed`")
+    parser.add_argument("--cost", type=Path, help="of `benchmarks/repdfd.py`, taken over")
     options = parser.parse_args()
     if not options.pages and not options.data:
         parser.error("--data is missing")
