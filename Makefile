@@ -23,7 +23,7 @@ test: .venv-lab/ready browser
 # Tests of the web page need Debian's Chromium and are skipped, with the reason, where it cannot come.
 browser:
 	@command -v chromium > /dev/null || { command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ] && \
-	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium > /dev/null; }; } \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-liberation > /dev/null; }; } \
 	  || echo "chromium is missing: tests of the web page will be skipped" >&2
 
 lint: .venv-lab/ready
