@@ -295,8 +295,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--media", type=int, default=60, help="Broken files beside the made ones.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--megabytes", type=float, default=2000.0, help="Bound for all processes.")
-    parser.add_argument("--http-megabytes", type=float, default=200.0, help="Bound for the server.")
+    parser.add_argument("--megabytes", type=float, default=1200.0, help="Bound for all processes.")
+    parser.add_argument("--http-megabytes", type=float, default=150.0, help="Bound for the server.")
     wish = parser.parse_args()
     account = Account()
     with tempfile.TemporaryDirectory() as place:
