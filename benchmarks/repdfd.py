@@ -263,16 +263,28 @@ def opened(options: argparse.Namespace, tower: str, kind: str) -> Any:
     plain = options.work / "model.onnx"
     if not plain.is_file():
         written(options.work, tower, plain)
-    path = plain
-    if kind == "onnx int8":
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-
-        path = options.work / "int8.onnx"
-        only = {"op_types_to_quantize": ["MatMul"], "extra_options": {"MatMulConstBOnly": True}}
-        quantize_dynamic(plain, path, weight_type=QuantType.QInt8, per_channel=True, **only)
+    path = integers(plain) if kind == "onnx int8" else plain
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
     return onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+
+
+def integers(plain: Path) -> Path:
+    """The same network with weights of eight bits, whose inputs get as many while it runs."""
+    import onnxruntime
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    settings.optimized_model_filepath = str(plain.with_name("folded.onnx"))
+    # Only weights that no node has to turn first are made into integers.
+    onnxruntime.InferenceSession(str(plain), settings, providers=["CPUExecutionProvider"])
+    path = plain.with_name("int8.onnx")
+    only = {"op_types_to_quantize": ["MatMul"], "extra_options": {"MatMulConstBOnly": True}}
+    folded = settings.optimized_model_filepath
+    quantize_dynamic(folded, path, weight_type=QuantType.QInt8, per_channel=True, **only)
+    Path(folded).unlink()
+    return path
 
 
 def written(work: Path, tower: str, path: Path) -> None:
