@@ -247,8 +247,10 @@ def learnt(method: Method) -> int:
     border = getattr(network, "border", None)
     if border is not None:
         return int(border.effective)
+    high, wide = method.crop()["size"]
+    network(torch.zeros(2, 3, high, wide)).sum().backward()
     groups = method.groups(network, 1.0)
-    found = {id(p): p.numel() for g in groups for p in g["params"] if p.requires_grad}
+    found = {id(p): p.numel() for g in groups for p in g["params"] if p.grad is not None}
     return sum(found.values())
 
 
