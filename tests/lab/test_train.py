@@ -151,6 +151,13 @@ def test_same_seed_same_weights(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_one_process_trains_in_one_precision_after_another(tmp_path: Path) -> None:
+    for precision in ("bf16", "fp32", "bf16"):
+        place = tmp_path / str(len(list(tmp_path.iterdir())))
+        place.mkdir()
+        assert run(place, precision=precision, steps=4)["auc"] > 0
+
+
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(Exception):
         pass

@@ -23,6 +23,7 @@ from typing import Any
 import cv2
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
@@ -116,6 +117,7 @@ class _Run:
     def __init__(self, settings: Train, method: Method, data: Data, out: Path, seed: int) -> None:
         self.settings, self.method, self.out, self.seed = settings, method, out, seed
         precision = "no" if settings.precision == "fp32" else settings.precision
+        AcceleratorState._reset_state()  # an earlier run of this process had its own precision
         self.accelerator = Accelerator(mixed_precision=precision)
         network = method.network()
         if not (out / "last.pt").exists():
