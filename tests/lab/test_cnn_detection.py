@@ -38,8 +38,8 @@ def test_it_judges_the_faces_that_its_companion_judges() -> None:
 
 
 def test_faces_that_are_not_kept_whole_measure_nothing() -> None:
-    assert cnn_detection.whole(_face(cnn_detection.LARGEST))
-    assert not cnn_detection.whole(_face(cnn_detection.LARGEST + 1))
+    assert cnn_detection.whole(_face(_generated.LARGEST))
+    assert not cnn_detection.whole(_face(_generated.LARGEST + 1))
 
 
 def test_it_learns_from_generated_faces_alone() -> None:

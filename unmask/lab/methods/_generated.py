@@ -26,6 +26,9 @@ from unmask.lab.method import Batch, Method
 GENERATED: Final = ("ffhq256_vs_stylegan_140k", "diff_sfhq_t2i")
 """Sets whose manipulated half was painted by a generator, whole."""
 
+LARGEST: Final = 300
+"""Pixels of the largest face in training: camera detail beyond it looks synthetic."""
+
 
 def learnable(sample: dev.Sample) -> bool:
     """Photos whose label is that of their pixels: genuine ones, and faces generated whole."""
@@ -59,8 +62,12 @@ class Generated(Method):
 
     def held(self, kept_back: Sequence[Region], seed: int) -> Held:
         """Validation faces, large and small ones too, cut by the method's recipe."""
-        recipe = CropRecipe(**self.crop() | {"min_face": 0, "max_face": 0})
-        return Held(kept_back, recipe, seed, traces=TRACE not in self.config.without)
+        traces = TRACE not in self.config.without
+        return Held(kept_back, self.unbounded(), seed, traces=traces)
+
+    def unbounded(self) -> CropRecipe:
+        """The method's crop, of faces of any size."""
+        return CropRecipe(**self.crop() | {"min_face": 0, "max_face": 0})
 
     def evaluate(self, network: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         """AUC of every family in every condition, and their mean as "auc"."""

@@ -194,7 +194,7 @@ class NeighbouringPixels(_generated.Generated):
             self.config.margin,
             windows=self.config.windows,
             min_face=self.config.window // 2,
-            max_face=300,  # the largest in training; camera detail beyond it looks synthetic
+            max_face=_generated.LARGEST,
         )
 
 
