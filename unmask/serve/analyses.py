@@ -87,11 +87,10 @@ async def enter(request: Request, wait: Wait = None) -> Response:
         async with received(request, desk.folder, desk.settings.bounds) as upload:
             record, fresh = await desk.accept(upload)
     if wait:
-        later = await events.ended(desk.board, record.id, lambda: desk.fetch(record.id), wait)
-        record = later or record
-    status = 200 if record.ended or not fresh else 202
-    headers = {"Location": f"/v1/analyses/{record.id}"}
-    return _json(await _document(desk, record), status, headers)
+        await events.ended(desk.board, record.id, lambda: desk.fetch(record.id), wait)
+    now, document = await _document(desk, record)
+    status = 200 if now.ended or not fresh else 202
+    return _json(document, status, {"Location": f"/v1/analyses/{record.id}"})
 
 
 async def listing(
@@ -113,12 +112,10 @@ async def listing(
 async def one(request: Request, id: Id, wait: Wait = None) -> Response:
     """Its state, and its report once it is done."""
     desk = _desk(request)
-    record: Record | None = await desk.known(id)
     if wait:
-        record = await events.ended(desk.board, id, lambda: desk.fetch(id), wait)
-    if record is None:
-        raise RefusedError("not_found", "There is no such analysis.")
-    return _json(await _document(desk, record))
+        await events.ended(desk.board, id, lambda: desk.fetch(id), wait)
+    _, document = await _document(desk, await desk.known(id))
+    return _json(document)
 
 
 async def gone(request: Request, id: Id) -> Response:
@@ -139,7 +136,7 @@ async def stream(request: Request, id: Id) -> Response:
 async def picture(request: Request, id: Id, name: Name) -> Response:
     """A preview, a face, or a heat map, as the analysis names them."""
     desk = _desk(request)
-    (found,) = await desk.results(await desk.known(id), name)
+    _, (found,) = await desk.results(await desk.known(id), name)
     if found is None:
         raise RefusedError("not_found", "There is no such picture.")
     kept = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -159,9 +156,10 @@ def _export(kind: str) -> Any:
     return export
 
 
-async def _document(desk: Desk, record: Record) -> bytes:
-    report, pictures = await desk.results(record, REPORT, PICTURES)
-    return documents.analysis(record, desk.board.progress(record), report, pictures)
+async def _document(desk: Desk, record: Record) -> tuple[Record, bytes]:
+    """The analysis as it is now, and all of it as JSON."""
+    now, files = await desk.results(record, REPORT, PICTURES)
+    return now, documents.analysis(now, desk.board.progress(now), *files)
 
 
 def _desk(request: Request) -> Desk:

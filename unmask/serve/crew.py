@@ -142,19 +142,22 @@ class Crew:
 
     async def _hand_out(self) -> None:
         """Give every free worker something to do, as long as there is something."""
-        for hand in list(self._hands):
-            if not hand.free:
-                continue
+        free = [hand for hand in self._hands if hand.free]
+        if not free:
+            self.waiting = await self._clerk(self._store.waiting)
+        for hand in free:
             async with self._turn:
-                record = await self._clerk(self._store.claim, secrets.token_hex(16))
+                record, self.waiting = await self._clerk(self._claim)
                 if record is None:
-                    self.waiting = 0
                     return
                 if not await self._taken(hand, record):
                     continue
             self._board.changed(record.id)
             await hand.send(self._job(record))
-        self.waiting = (await self._clerk(self._store.counts))["queued"]
+
+    def _claim(self) -> tuple[Record | None, int]:
+        """The next analysis and how many wait behind it; runs in the clerk's thread."""
+        return self._store.claim(secrets.token_hex(16)), self._store.waiting()
 
     async def _taken(self, hand: Hand, record: Record) -> bool:
         """Give a worker what was claimed for it, unless it died meanwhile."""
@@ -242,13 +245,19 @@ class Crew:
         """Record how a task ended, and remove what was uploaded for it."""
         if "done" in message:
             told: dict[str, Any] = message["done"]
-            kept = await self._insist(self._store.finish, task.id, task.lease, **told)
+            kept = await self._insist(self._ended, self._store.finish, task, told)
         else:
-            kept = await self._insist(self._store.fail, task.id, task.lease, **message["failed"])
+            kept = await self._insist(self._ended, self._store.fail, task, message["failed"])
         if kept:
             self._tally.ended(time.monotonic() - task.since)
-            await self._clerk(self._folder.forget_files, task.id)
-        self._board.over(task.id)
+            self._board.over(task.id)
+
+    def _ended(self, record: Callable[..., bool], task: Task, told: dict[str, Any]) -> bool:
+        """Record an end, and remove what was uploaded; runs in the clerk's thread."""
+        kept = record(task.id, task.lease, **told)
+        if kept:
+            self._folder.forget_files(task.id)
+        return kept
 
     async def _insist(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the store until it could do it: a full disk must not lose the end of an analysis."""
@@ -277,11 +286,15 @@ class Crew:
             return
         task = hand.task
         await asyncio.to_thread(self._folder.drop, task.id, task.lease)
-        if task.why != "erased" and await self._give_back(task):
-            await self._clerk(self._folder.forget_files, task.id)
         if not task.why:
             self._tally.lost()
-        self._board.over(task.id)
+        if task.why == "erased":
+            return
+        if await self._give_back(task):
+            await self._clerk(self._folder.forget_files, task.id)
+            self._board.over(task.id)
+        else:
+            self._board.changed(task.id)
 
     async def _give_back(self, task: Task) -> bool:
         """Have somebody else do a task, or nobody any more; tell whether it is given up."""

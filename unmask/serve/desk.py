@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from unmask.errors import UnmaskError
@@ -154,14 +154,21 @@ class Desk:
             raise RefusedError("not_found", "There is no such analysis.")
         return found
 
-    async def results(self, record: Record, *names: str) -> list[bytes | None]:
-        """Files among the results of an analysis; `None` for what is not there."""
-        lease = record.lease
-        if record.state != "done" or lease is None:
-            return [None] * len(names)
-        return await asyncio.to_thread(
-            lambda: [self.folder.read(record.id, lease, name) for name in names]
-        )
+    async def results(self, record: Record, *names: str) -> tuple[Record, list[bytes | None]]:
+        """An analysis as it is now, and files among its results.
+
+        Returns:
+            The analysis, the one that was given if it is no more; the files, `None` for what is
+            not there.
+        """
+        return await self.clerk(self._results, record, names)
+
+    def _results(self, record: Record, names: Sequence[str]) -> tuple[Record, list[bytes | None]]:
+        """As `results`; runs in the clerk's thread."""
+        now = self.store.fetch(record.id) or record
+        if now.state != "done" or now.lease is None:
+            return now, [None] * len(names)
+        return now, [self.folder.read(now.id, now.lease, name) for name in names]
 
     async def export(self, id: str, suffix: str) -> bytes:
         """The report of an analysis in a format.
@@ -174,7 +181,7 @@ class Desk:
             raise RefusedError("not_found", "There is no report yet.")
         if suffix != ".json":
             return await self._exporter.make(id, record.lease, suffix)
-        (found,) = await self.results(record, REPORT)
+        _, (found,) = await self.results(record, REPORT)
         return found or b""
 
     def _full(self, waiting: int) -> RefusedError:

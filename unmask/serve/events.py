@@ -49,7 +49,7 @@ class Board:
         self._wake(id)
 
     def over(self, id: str) -> None:
-        """Say that an analysis may have ended, or is no more."""
+        """Say that an analysis has ended, or is no more."""
         self.changed(id)
         for done in self._waiting.get(id, ()):
             done.set()
@@ -90,17 +90,12 @@ def _listed(lists: dict[str, set[asyncio.Event]], id: str) -> Iterator[asyncio.E
 Fetch = Callable[[], Awaitable[Record | None]]
 
 
-async def ended(board: Board, id: str, fetch: Fetch, patience: float) -> Record | None:
-    """The analysis once it has ended, or as it is when patience is over."""
-    with board.waiting(id) as over:
-        found = await fetch()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while found and not found.ended:
-                    await over.wait()
-                    over.clear()
-                    found = await fetch()
-        return found
+async def ended(board: Board, id: str, fetch: Fetch, patience: float) -> None:
+    """Return once an analysis has ended or is no more, or when patience is over."""
+    with board.waiting(id) as over, suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            if (found := await fetch()) and not found.ended:
+                await over.wait()
 
 
 async def stream(board: Board, id: str, fetch: Fetch) -> AsyncIterator[str]:

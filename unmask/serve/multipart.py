@@ -52,10 +52,13 @@ class Intake:
         boundary: Of the parts.
         place: Folder for the files.
         bounds: What is too much.
+
+    Attributes:
+        place: As given.
     """
 
     def __init__(self, boundary: bytes, place: Path, bounds: Bounds) -> None:
-        self._place, self._bounds = place, bounds
+        self.place, self._bounds = place, bounds
         self._files: list[dict[str, Any]] = []
         self._fields: dict[str, str] = {}
         self._parts, self._ended = 0, False
@@ -105,7 +108,7 @@ class Intake:
             raise malformed("the last boundary is missing")
         if not self._files:
             raise RefusedError("no_files", "The form has no part `files` with a file in it.")
-        return Upload(self._place, self._files, self._fields)
+        return Upload(self.place, self._files, self._fields)
 
     def close(self) -> None:
         """Close a file that is still open."""
@@ -142,7 +145,7 @@ class Intake:
             raise RefusedError("too_many_parts", f"At most {self._bounds.files} files at a time.")
         # Browsers write a quotation mark in a name like this, and nothing else of the kind.
         name = label(told[b"filename"].replace(b"%22", b'"').decode("utf-8", "replace"))
-        self._file = (self._place / str(len(self._files))).open("xb")
+        self._file = (self.place / str(len(self._files))).open("xb")
         self._size, self._digest = 0, hashlib.sha256()
         self._files.append({"name": name})
 

@@ -72,7 +72,7 @@ class Store:
             QueueFullError: When `most` wait already.
         """
         with self._transaction():
-            if self.counts()["queued"] >= most:
+            if self.waiting() >= most:
                 raise QueueFullError
             self._base.execute("UPDATE analyses SET key = NULL WHERE key = ?", (new.key,))
             values = [new.id, new.key, time.time(), _words(new.files)]
@@ -111,6 +111,13 @@ class Store:
         """How many analyses are in each state."""
         rows = self._base.execute("SELECT state, count(*) FROM analyses GROUP BY state")
         return dict.fromkeys(STATES, 0) | dict(rows.fetchall())
+
+    def waiting(self) -> int:
+        """How many analyses are queued."""
+        (found,) = self._base.execute(
+            "SELECT count(*) FROM analyses WHERE state = 'queued'"
+        ).fetchone()
+        return int(found)
 
     def claim(self, lease: str) -> Record | None:
         """Give the analysis that has waited longest to the holder of a lease."""

@@ -31,25 +31,33 @@ async def received(request: Request, folder: Folder, bounds: Bounds) -> AsyncIte
         ClientDisconnect: When the client went away.
     """
     edge = boundary(request.headers.get("content-type", ""))
-    length = request.headers.get("content-length")
-    place = await asyncio.to_thread(_prepared, length, folder, bounds)
-    intake, upload = Intake(edge, place, bounds), None
-    try:
-        async for block, last in _blocks(request.stream(), bounds):
-            upload = await asyncio.to_thread(intake.take, block, last=last)
-        assert upload is not None  # the last block was told to be it
-        yield upload
-    finally:
-        intake.close()
-        if not (upload and upload.kept):
-            await asyncio.to_thread(erase, place)
-
-
-def _prepared(stated: str | None, folder: Folder, bounds: Bounds) -> Path:
-    """A folder for an upload, unless it is too long by its own words."""
+    stated = request.headers.get("content-length")
     length = int(stated[:20]) if stated and stated.isdecimal() else 0
     if length > bounds.request_bytes:
         raise _too_long(bounds)
+    intake: Intake | None = None
+    upload: Upload | None = None
+
+    def take(block: bytes, last: bool) -> Upload | None:
+        nonlocal intake
+        if intake is None:
+            intake = Intake(edge, _place(length, folder, bounds), bounds)
+        return intake.take(block, last=last)
+
+    try:
+        async for block, last in _blocks(request.stream(), bounds):
+            upload = await asyncio.to_thread(take, block, last)
+        assert upload is not None  # the last block was told to be it
+        yield upload
+    finally:
+        if intake is not None:
+            intake.close()
+            if not (upload and upload.kept):
+                await asyncio.to_thread(erase, intake.place)
+
+
+def _place(length: int, folder: Folder, bounds: Bounds) -> Path:
+    """A new folder for an upload of a length, if there is room for it."""
     if folder.free() < bounds.spare + length:
         raise storage_full()
     return folder.fresh()
