@@ -16,8 +16,6 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +25,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from trainings import CASES, say, swapped
 
 from unmask.judge.card import SCHEMA
 from unmask.lab import backbones
@@ -35,14 +34,6 @@ from unmask.lab.method import Method, Recipe, build, read_recipe, square
 from unmask.lab.teachers import mobilefacenet
 from unmask.lab.train import train
 
-CASES: dict[str, tuple[str, ...]] = {
-    "stylegan": ("ffhq256_vs_stylegan_140k",),
-    "all": (),
-    "swap_meso": ("swap_meso",),
-    "diffusion": ("diff_sfhq_t2i",),
-    "morph": ("morph_train_canada", "morph_train_3dsk"),
-}
-"""Case of the protocol, and the sets that its training does not see."""
 UNTAUGHT = ("ciplab_photoshop", "portrait_seg_pvt", "real_amfd", "swap_timit_norm")
 """Tested as well, and in no training."""
 APART = tuple(sorted({*UNTAUGHT, *(name for case in CASES.values() for name in case)}))
@@ -252,17 +243,6 @@ def learnt(method: Method) -> int:
     groups = method.groups(network, 1.0)
     found = {id(p): p.numel() for g in groups for p in g["params"] if p.grad is not None}
     return sum(found.values())
-
-
-def swapped(part: Path, done: Path) -> None:
-    """Put a finished folder in its place, so that none is half made."""
-    if done.exists():
-        shutil.rmtree(done)
-    part.rename(done)
-
-
-def say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,11 @@ def test_detectors_together_need_a_promise_of_their_own(tiny_card) -> None:
     made = promise(cards, fusion, 0.1)
     assert bounds(made, fusion, "b", "a") == Bounds(0.9, 0.2)
     assert bounds(made, fusion, "a") == Bounds(0.6, 0.4)
+    humble = Fusion({"a": 1, "b": 1}, conformal=both, unseen={"a": 0.5})
+    made = promise(cards, humble, 0.1)
+    assert bounds(made, humble, "b") == Bounds(0.6, 0.4)
+    told = bounds(made, humble, "a")
+    assert (told.genuine, told.manipulated) == pytest.approx((5 / 9, 5 / 11))
 
 
 def test_a_card_that_cannot_promise_so_much_leaves_a_face_open(tiny_card) -> None:

@@ -92,6 +92,7 @@ def test_a_fit_holds_for_exactly_its_models(tiny_card, tmp_path: Path) -> None:
         "strongest": 0.75,
         "intercept": 0.5,
         "operating_points": [{"fpr": 0.05, "threshold": 0.7}],
+        "unseen": {"a": 0.25},
     }
     path = tmp_path / "fusion.json"
     assert fitted_for(cards, path) is NAIVE
@@ -101,6 +102,7 @@ def test_a_fit_holds_for_exactly_its_models(tiny_card, tmp_path: Path) -> None:
     assert found.intercept == 0.5
     assert found.operating_points[0].threshold == 0.7
     assert found.conformal is None
+    assert found.unseen == {"a": 0.25}
     assert fitted_for(cards[:1], path) is NAIVE
     retrained = [cards[0], Card.of(tiny_card(b"other", name="b"))]
     assert fitted_for(retrained, path) is NAIVE
@@ -123,3 +125,14 @@ def test_a_fit_may_promise_an_error(tiny_card, tmp_path: Path) -> None:
     found = fitted_for([card], path)
     assert found.conformal is not None
     assert found.conformal.labels(0.5, 0.1) == ("genuine", "manipulated")
+
+
+def test_a_detector_left_alone_admits_what_it_does_not_see() -> None:
+    fusion = Fusion({"a": 1.0, "b": 1.0}, unseen={"a": 0.5})
+    told = [fuse([score(p, name="a")], fusion) for p in (0.01, 0.5, 0.99)]
+    odds = [p / (1 - p) for p, _ in told]
+    assert odds == pytest.approx([0.5 / 99 + 0.5, 1.0, 0.5 * 99 + 0.5])
+    assert all(low < p < high for p, (low, high) in told)
+    assert fuse([score(0.01, name="b")], fusion)[0] == pytest.approx(0.01)
+    both = [score(0.01, name="a"), score(0.5, name="b")]
+    assert fuse(both, fusion)[0] == pytest.approx(0.01)

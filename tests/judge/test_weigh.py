@@ -402,6 +402,23 @@ def test_who_judges_alone_is_held_to_its_own_threshold() -> None:
     assert verdicts[0.95] != "likely_manipulated"
 
 
+@pytest.mark.parametrize("probability", [0.05, 0.69, 0.71, 0.99])
+def test_what_a_lonely_detector_does_not_see_changes_the_number_and_no_verdict(
+    probability: float,
+) -> None:
+    found = []
+    for unseen in ({}, {"a": 0.5}):
+        fitted = Fusion({"a": 1.0, "b": 1.0}, unseen=unseen)
+        weigher = Weigher(media(), 0.9, fitted, alone={"a": 0.7, "b": 0.2})
+        weigher.add(Frame(PIXELS), [Judged(face(), (opinion(probability), opinion(None)))])
+        found.append(weigher.finish())
+    plain, humble = found
+    assert plain.probability == pytest.approx(probability)
+    odds = probability / (1 - probability)
+    assert humble.probability == pytest.approx((odds + 1) / (odds + 3))
+    assert humble.verdict == plain.verdict
+
+
 def test_who_judges_together_is_held_to_the_fused_threshold() -> None:
     weigher = Weigher(media(), 0.9, Fusion({"a": 1.0, "b": 1.0}), alone={"a": 0.6, "b": 0.6})
     weigher.add(Frame(PIXELS), [Judged(face(), (opinion(0.7), opinion(0.7, name="b")))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmask.lab.fusion import fit, ranked
+from unmask.lab.fusion import fit, ranked, unseen
 
 
 def test_rivals_are_genuine_pictures_of_the_same_source() -> None:
@@ -43,3 +43,34 @@ def test_the_strongest_counts_where_detectors_know_different_families() -> None:
     assert [point["fpr"] for point in found["operating_points"]] == sorted(
         point["fpr"] for point in found["operating_points"]
     )
+
+
+def test_the_share_that_a_detector_does_not_see_is_found() -> None:
+    rng = np.random.default_rng(5)
+    label = np.repeat([0.0, 1.0, 1.0], 600)
+    said = rng.normal(np.repeat([-2.0, 2.0, -2.0], 600), 2)  # log-odds that are right where it sees
+    group = np.repeat(["web", "swap", "morph"], 600)
+    alone = np.ones(1800, bool)
+    assert unseen(said, alone, label, group) == pytest.approx(0.5, abs=0.08)
+    seen = label == (group == "swap")
+    assert unseen(said[seen], seen, label, group) < 0.08
+
+
+def test_few_faces_tell_nothing_of_what_is_not_seen() -> None:
+    label = np.repeat([0.0, 1.0], [400, 10])
+    group = np.where(label == 1, "morph", "web")
+    assert unseen(np.full(410, -3.0), np.ones(410, bool), label, group) == 0
+
+
+def test_faces_that_one_detector_judged_do_not_move_the_weights() -> None:
+    rng = np.random.default_rng(6)
+    label = np.repeat([0.0, 1.0], 400)
+    odds = rng.normal(3 * label[:, None] - 1.5, 1.5, (800, 2))
+    group, web = np.where(label == 1, "swap", "web"), np.full(800, "web")
+    alone = np.column_stack([rng.normal(-2, 2, 800), np.full(800, np.nan)])
+    twice = [np.concatenate([part, part]) for part in (label, group, web)]
+    found, more = fit(odds, label, group, web), fit(np.vstack([odds, alone]), *twice)
+    assert more["weights"] == pytest.approx(found["weights"])
+    assert found["unseen"] == [0, 0]
+    assert more["unseen"][0] > 0.9
+    assert more["unseen"][1] == 0

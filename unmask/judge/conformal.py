@@ -180,11 +180,18 @@ def promise(cards: Sequence[Card], fusion: Fusion, error: float) -> Promise:
     if together is None:
         raise ConfigError("bad_option", f"No error can be promised for {', '.join(names)}.")
     alone = {
-        card.name: card.conformal.at(error)
+        card.name: _with_unseen(fusion, card.name, card.conformal.at(error))
         for card in cards
         if card.conformal and card.conformal.states(error)
     }
     return Promise(error, together.at(error), alone)
+
+
+def _with_unseen(fusion: Fusion, name: str, bounds: Bounds) -> Bounds:
+    """A detector's own bounds for what the fusion says of a face that it alone judged."""
+    return Bounds(
+        fusion.with_unseen([name], bounds.genuine), fusion.with_unseen([name], bounds.manipulated)
+    )
 
 
 def _rising(bounds: Iterable[Mapping[str, float]]) -> tuple[Bound, ...]:

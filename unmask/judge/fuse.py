@@ -19,7 +19,13 @@ Where the truth is known, the weights are fitted instead (`unmask.lab.fusion`): 
 on the detectors' log-odds mends both. The fit for the detectors that come with Unmask lies beside
 them in `fusion.json`; it holds for exactly those models, and for a face that all of them judged.
 Where one of them abstained, the others speak for themselves, against the highest of their own
-thresholds, and the finding says `partly_judged`.
+thresholds, and the finding says `partly_judged`. A detector calibrated on what it sees would clear
+such a face as if nothing else existed. The fit therefore tells, for a detector that is left alone,
+the share of the forgeries of such faces that look genuine to it, and
+
+    odds(fused) = (1 - share) * odds(probability) + share
+
+so that its silence proves only as much as it can. The order of faces stays the same.
 """
 
 from __future__ import annotations
@@ -52,6 +58,8 @@ class Fusion:
         intercept: Added to the sum.
         operating_points: Of the fused probability; empty when nothing was fitted.
         conformal: What error the fused probability can promise; `None` for no promise.
+        unseen: Of each detector by name, for a face that it alone could judge: the share of
+            forgeries, 0..1, that it takes for genuine faces.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -59,10 +67,30 @@ class Fusion:
     intercept: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()
     conformal: Conformal | None = field(default=None, repr=False)  # it changes no score
+    unseen: Mapping[str, float] = field(default_factory=dict)
 
     def covers(self, names: Sequence[str]) -> bool:
         """Whether it was fitted for exactly these detectors."""
         return sorted(names) == sorted(self.weights)
+
+    def with_unseen(self, names: Sequence[str], probability: float) -> float:
+        """Return what a probability amounts to, given who judged the face.
+
+        Args:
+            names: Of the detectors that judged it, at least one.
+            probability: What they said together.
+
+        Example:
+            >>> fusion = Fusion({"a": 1.0, "b": 1.0}, unseen={"a": 0.5})
+            >>> round(fusion.with_unseen(["a"], 0.0), 3), fusion.with_unseen(["a", "b"], 0.0)
+            (0.333, 0.0)
+        """
+        share = 0.0 if self.covers(names) else min(self.unseen.get(name, 0.0) for name in names)
+        if not share:
+            return probability
+        genuine = 1 - probability
+        forged = (1 - share) * probability + share * genuine
+        return forged / (forged + genuine)
 
 
 NAIVE = Fusion()
@@ -82,12 +110,13 @@ def fitted_for(cards: Sequence[Card], path: Path = FITTED) -> Fusion:
     if stored["models"] != {card.name: card.model.sha256 for card in cards}:
         return NAIVE
     points = tuple(OperatingPoint(**point) for point in stored["operating_points"])
-    rule = stored["weights"], stored["strongest"], stored["intercept"]
-    if "conformal" not in stored:
-        return Fusion(*rule, points)
-    from unmask.judge.conformal import Conformal
+    rule = stored["weights"], stored["strongest"], stored["intercept"], points
+    promised = None
+    if "conformal" in stored:
+        from unmask.judge.conformal import Conformal
 
-    return Fusion(*rule, points, Conformal.of(stored["conformal"]))
+        promised = Conformal.of(stored["conformal"])
+    return Fusion(*rule, promised, stored.get("unseen", {}))
 
 
 def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interval]:
@@ -113,7 +142,8 @@ def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interv
     """
     if not scores:
         raise ConfigError("bad_option", "There is no score to fuse.")
-    rule = fusion if fusion.covers([score.detector for score in scores]) else NAIVE
+    names = [score.detector for score in scores]
+    rule = fusion if fusion.covers(names) else NAIVE
     total, below, above = rule.intercept, 0.0, 0.0
     first = max(scores, key=lambda score: score.probability)
     for score in scores:
@@ -122,4 +152,6 @@ def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interv
         total += weight * middle
         below += (weight * max(middle - log_odds(score.interval[0]), 0.0)) ** 2
         above += (weight * max(log_odds(score.interval[1]) - middle, 0.0)) ** 2
-    return chance(total), (chance(total - math.sqrt(below)), chance(total + math.sqrt(above)))
+    ends = (total, total - math.sqrt(below), total + math.sqrt(above))
+    middle, low, high = (fusion.with_unseen(names, chance(end)) for end in ends)
+    return middle, (low, high)

@@ -70,4 +70,10 @@ class Terms:
         bounds = self.promise.about(names, together) if self.promise else None
         if together:
             return Held(self.threshold, bounds)
-        return Held(max(self.alone.get(name, self.threshold) for name in names), bounds)
+        return Held(max(self._alone(name, names) for name in names), bounds)
+
+    def _alone(self, name: str, names: Sequence[str]) -> float:
+        """A detector's own threshold for a face that only `names` judged."""
+        if name not in self.alone:
+            return self.threshold
+        return self.fusion.with_unseen(names, self.alone[name])

@@ -4,6 +4,9 @@ People and videos that no detector was trained on are scored as they come and wo
 each detector and once more of the strongest, put forgeries above genuine pictures of the same
 source, since that is where nothing but the forgery differs; a logistic regression then makes their
 sum a probability. Every family of forgeries weighs the same, and so does every genuine source.
+
+Of faces that only one of them could judge, it is measured what share of the forgeries it does not
+see at all.
 """
 
 from __future__ import annotations
@@ -28,25 +31,31 @@ from unmask.lab.conformal import conformal
 from unmask.lab.data import dev
 from unmask.pipeline import list_detectors
 
-LEARNT = ("self_blend", "stylegan", "diffusion", "swap_meso", "composite_ciplab", "swap_timit")
+LEARNT = (
+    *("self_blend", "stylegan", "diffusion", "swap_meso", "composite_ciplab", "swap_timit"),
+    "morph",
+)
 """Families of which people or videos are kept back from training for this."""
 
-GENUINE = ("real_amfd", "portrait_seg_pvt", "utkface_crop", "morph_train_3dsk")
+GENUINE = ("real_amfd", "portrait_seg_pvt", "utkface_crop")
 """Further sources of genuine photos."""
 
 KEPT_BACK = "kept back from training: " + ", ".join([*LEARNT, *GENUINE])
 MOST = 160
 """Pictures of one family and class."""
 
+FEWEST = 20
+"""Faces that a family or a source must have to say what is not seen."""
+
 Array = npt.NDArray[np.float64]
 Names = npt.NDArray[np.str_]
 
 
 def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any]:
-    """Weights, that of the strongest, intercept, operating points and promises.
+    """Weights, that of the strongest, intercept, operating points, promises and unseen shares.
 
     Args:
-        odds: Calibrated log-odds, shape (n, detectors).
+        odds: Calibrated log-odds, shape (n, detectors); NaN where a detector could not judge.
         label: 1 manipulated, 0 genuine, shape (n,).
         group: Family of a forgery or source of a photo, shape (n,).
         source: Where the picture itself comes from, shape (n,).
@@ -60,6 +69,9 @@ def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any
         >>> found["weights"][0] > 4 * found["weights"][1]
         True
     """
+    shares = [unseen(*left, label, group) for left in _left_alone(odds)]
+    judged = ~np.isnan(odds).any(axis=1)
+    odds, label, group, source = odds[judged], label[judged], group[judged], source[judged]
     design = np.column_stack([odds, odds.max(axis=1)])
     weights = ranked(design, label, group, source)
     curve = calibrate.fit("platt", design @ weights, label, balanced(label, group), "")
@@ -72,7 +84,45 @@ def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any
         "intercept": curve.parameters["intercept"],
         "operating_points": operating_points(chance[genuine], group[genuine]),
         **({"conformal": promised} if promised else {}),
+        "unseen": shares,
     }
+
+
+def _left_alone(odds: Array) -> Iterator[tuple[Array, npt.NDArray[np.bool_]]]:
+    """Of each detector, what it said of the faces that it alone judged, and which those are."""
+    spoke = ~np.isnan(odds)
+    for detector in range(odds.shape[1]):
+        alone = spoke[:, detector] & (spoke.sum(axis=1) == 1)
+        yield odds[alone, detector], alone
+
+
+def unseen(said: Array, alone: npt.NDArray[np.bool_], label: Array, group: Names) -> float:
+    """The likeliest share of forgeries that look genuine to a detector which is left alone.
+
+    Args:
+        said: Its calibrated log-odds of the faces that it alone judged.
+        alone: Which faces those are, shape (n,).
+        label: 1 manipulated, 0 genuine, shape (n,).
+        group: Family of a forgery or source of a photo, shape (n,).
+
+    Returns:
+        0..1; 0 where too few faces are known to tell.
+    """
+    from scipy.optimize import minimize_scalar
+
+    truth, kind = label[alone], group[alone]
+    alike = (truth[:, None] == truth) & (kind[:, None] == kind)
+    many = alike.sum(axis=1) >= FEWEST
+    truth, kind, said = truth[many], kind[many], said[many]
+    if set(truth) != {0.0, 1.0}:
+        return 0.0
+    odds, weight = np.exp(said), balanced(truth, kind)
+
+    def loss(share: float) -> float:
+        chance = 1 / (1 + 1 / ((1 - share) * odds + share))
+        return -float(weight @ np.log(np.where(truth == 1, chance, 1 - chance)))
+
+    return float(minimize_scalar(loss, bounds=(0.0, 0.99), method="bounded").x)
 
 
 def ranked(design: Array, label: Array, group: Names, source: Names) -> Array:
@@ -113,7 +163,7 @@ def items(samples: Sequence[dev.Sample], forge: Any) -> Iterator[tuple[str, Item
 def measure(
     chosen: Iterable[tuple[str, Item]], examiner: Examiner
 ) -> tuple[Array, Array, Names, Names]:
-    """Log-odds, labels, groups and sources of the pictures that every detector could judge."""
+    """Log-odds, NaN where a detector could not judge, labels, groups and sources of pictures."""
     rows, labels, groups, sources = [], [], [], []
     calibrations = {
         name: detector.card.calibration for name, detector in examiner.detectors.items()
@@ -122,11 +172,12 @@ def measure(
         picture = item.load()
         logits = examiner.score(picture[0]) if picture else {}
         row = [
-            log_odds(calibration.probability(logit))
+            np.nan
+            if calibration is None or (logit := logits.get(name)) is None
+            else log_odds(calibration.probability(logit))
             for name, calibration in calibrations.items()
-            if calibration is not None and (logit := logits.get(name)) is not None
         ]
-        if len(row) == len(calibrations):
+        if not np.isnan(row).all():
             rows.append(row)
             labels.append(float(item.label))
             groups.append(group)
@@ -149,6 +200,7 @@ def main() -> None:
         "models": {n: d.card.model.sha256 for n, d in examiner.detectors.items()},
         **found,
         "weights": dict(zip(names, found["weights"], strict=True)),
+        "unseen": dict(zip(names, found["unseen"], strict=True)),
         "fitted_on": KEPT_BACK,
         "n": len(measured[0]),
     }

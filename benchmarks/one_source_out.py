@@ -1,0 +1,129 @@
+"""Trains the detectors of the table of left-out sources, each without what is tested.
+
+    UNMASK_WEIGHTS=weights python benchmarks/one_source_out.py --data DEV --out WORK
+    make bench DATA=DEV WEIGHTS=weights RUNS=WORK/runs ONLY=one_source_out
+
+`WORK/runs/ROW/CASE` becomes a bundle, or a folder of them with a file that fuses them as the
+package does. Whatever is there already is passed over, so a stopped run goes on. What never learnt
+from a case's sources is trained once and serves it too; of `final` that is what the package ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trainings import CASES, say, swapped
+
+from unmask.errors import ConfigError, LabError
+from unmask.judge.bundle import embedded, resolve
+from unmask.judge.fuse import FITTED
+from unmask.lab.export import export
+from unmask.lab.method import Recipe, read_recipe
+from unmask.lab.train import train
+
+
+@dataclass(frozen=True)
+class Part:
+    """One detector of a row.
+
+    Attributes:
+        recipe: Its name.
+        steps: How many, fewer than the recipe's: there are many cases.
+    """
+
+    recipe: str
+    steps: int
+
+
+ROWS: dict[str, tuple[Part, ...]] = {
+    "final": (Part("face-forgery", 600), Part("synthetic-trace", 600)),
+    "peer-npr": (Part("peer-npr", 400),),
+    "peer-xception": (Part("peer-xception", 150),),
+}
+
+
+def main() -> None:
+    options = _options()
+    for row in options.rows:
+        for case in options.cases:
+            done = options.out / "runs" / row / case
+            if not done.is_dir():
+                made(options, ROWS[row], case, done)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the development set")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path(".cache"))
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
+    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
+    return parser.parse_args()
+
+
+def made(options: argparse.Namespace, parts: tuple[Part, ...], case: str, done: Path) -> None:
+    """Put together what a row needs for a case."""
+    folder = done.with_name(f"{case}.part")
+    if folder.exists():
+        shutil.rmtree(folder)
+    for part in parts:
+        found = bundle(options, part, case)
+        if found is None:
+            return
+        shutil.copytree(found, folder / part.recipe if len(parts) > 1 else folder)
+    if len(parts) > 1:
+        fused(folder)
+    swapped(folder, done)
+
+
+def bundle(options: argparse.Namespace, part: Part, case: str) -> Path | None:
+    """A bundle that never learnt from a case's sources; `None` where none came of it."""
+    recipe = read_recipe(part.recipe)
+    learnt = {name for told in recipe.training_data for name in told["sources"]}
+    without = sorted(set(CASES[case]) & learnt)
+    if not without and part.recipe in embedded():
+        shipped: Path = resolve(part.recipe).folder
+        return shipped
+    place = options.out / "training" / "-".join([part.recipe, *without])
+    ready = place / "bundle"
+    if not (ready / "card.json").is_file():
+        say(f"{part.recipe} without {', '.join(without) or 'nothing'}")
+        shorter = shortened(recipe, part.steps, without)
+        train(shorter, options.data, place / "run", options.cache)
+        try:
+            half = export(place / "run", place / "half", options.data, options.cache)
+        except (ConfigError, LabError) as error:
+            say(f"nothing came of it: {error}")
+            return None
+        swapped(half, ready)
+    return ready
+
+
+def shortened(recipe: Recipe, steps: int, without: list[str]) -> Recipe:
+    """The recipe in a part of its steps, blind to some sets."""
+    kept = [told for told in recipe.training_data if not set(told["sources"]) & set(without)]
+    settings = replace(
+        recipe.train,
+        steps=steps,
+        restarts=(),
+        warmup=min(recipe.train.warmup, steps // 10),
+        validate_every=steps // 2,
+    )
+    config = recipe.config | {"without": without}
+    return replace(recipe, train=settings, config=config, training_data=kept)
+
+
+def fused(folder: Path) -> None:
+    """Have the bundles of a folder fused as the package fuses its own."""
+    told = json.loads(FITTED.read_text("utf-8"))
+    cards = [json.loads(card.read_text("utf-8")) for card in sorted(folder.glob("*/card.json"))]
+    told["models"] = {card["name"]: card["model"]["sha256"] for card in cards}
+    (folder / "fusion.json").write_text(json.dumps(told), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
