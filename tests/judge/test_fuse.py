@@ -93,6 +93,7 @@ def test_a_fit_holds_for_exactly_its_models(tiny_card, tmp_path: Path) -> None:
         "intercept": 0.5,
         "operating_points": [{"fpr": 0.05, "threshold": 0.7}],
         "unseen": {"a": 0.25},
+        "leads": {"a": 0.5},
     }
     path = tmp_path / "fusion.json"
     assert fitted_for(cards, path) is NAIVE
@@ -102,7 +103,7 @@ def test_a_fit_holds_for_exactly_its_models(tiny_card, tmp_path: Path) -> None:
     assert found.intercept == 0.5
     assert found.operating_points[0].threshold == 0.7
     assert found.conformal is None
-    assert found.unseen == {"a": 0.25}
+    assert (found.unseen, found.leads) == ({"a": 0.25}, {"a": 0.5})
     assert fitted_for(cards[:1], path) is NAIVE
     retrained = [cards[0], Card.of(tiny_card(b"other", name="b"))]
     assert fitted_for(retrained, path) is NAIVE
@@ -136,3 +137,12 @@ def test_a_detector_left_alone_admits_what_it_does_not_see() -> None:
     assert fuse([score(0.01, name="b")], fusion)[0] == pytest.approx(0.01)
     both = [score(0.01, name="a"), score(0.5, name="b")]
     assert fuse(both, fusion)[0] == pytest.approx(0.01)
+
+
+def test_a_lead_decides_who_speaks_the_loudest() -> None:
+    leads = {"a": 1.0, "b": 0.0}
+    fitted = Fusion({"a": 0.0, "b": 0.0}, strongest=2.0, intercept=-1.0, leads=leads)
+    ahead = fuse([score(0.6, name="a"), score(0.7, name="b")], fitted)[0]
+    assert logit(ahead) == pytest.approx(2 * (logit(0.6) + 1) - 1)
+    behind = fuse([score(0.6, name="a"), score(0.9, name="b")], fitted)[0]
+    assert logit(behind) == pytest.approx(2 * logit(0.9) - 1)

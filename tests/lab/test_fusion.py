@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmask.lab.fusion import fit, ranked, unseen
+from unmask.lab.fusion import fit, leading, ranked, unseen
 
 
 def test_rivals_are_genuine_pictures_of_the_same_source() -> None:
@@ -16,7 +16,7 @@ def test_rivals_are_genuine_pictures_of_the_same_source() -> None:
     forgery = rng.normal(2 * label, 1)
     of_web = rng.normal(4.0 * (source == "web"), 1)
     design = np.stack([forgery, of_web], 1)
-    weights = ranked(design, label, np.where(label == 1, "swap", source), source)
+    weights, _ = ranked(design, label, np.where(label == 1, "swap", source), source)
     assert weights[0] > 1
     assert weights[1] == pytest.approx(0, abs=0.15)
 
@@ -25,7 +25,7 @@ def test_a_family_without_genuine_pictures_meets_all_of_them() -> None:
     rng = np.random.default_rng(3)
     label = np.repeat([0.0, 1.0], 300)
     source = np.where(label == 1, "generator", "web")
-    weights = ranked(rng.normal(2 * label, 1)[:, None], label, source, source)
+    weights, _ = ranked(rng.normal(2 * label, 1)[:, None], label, source, source)
     assert weights[0] > 1
 
 
@@ -74,3 +74,16 @@ def test_faces_that_one_detector_judged_do_not_move_the_weights() -> None:
     assert found["unseen"] == [0, 0]
     assert more["unseen"][0] > 0.9
     assert more["unseen"][1] == 0
+
+
+def test_who_says_much_by_little_gets_a_lead() -> None:
+    """Both find their own family; the first says it by smaller numbers."""
+    rng = np.random.default_rng(7)
+    label = np.repeat([0.0, 1.0, 1.0], 300)
+    odds = rng.normal([-2.0, 0.0], 0.7, (900, 2))
+    odds[300:600, 0] = rng.normal(1.0, 0.7, 300)
+    odds[600:, 1] = rng.normal(3.0, 0.7, 300)
+    group, web = np.repeat(["web", "swap", "gan"], 300), np.full(900, "web")
+    leads = leading(odds, label, group, web)
+    assert leads[0] - leads[1] == pytest.approx(2.0, abs=0.75)
+    assert min(leads) == 0

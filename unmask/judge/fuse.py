@@ -4,10 +4,12 @@ Each calibrated probability is read as evidence beside a prior of one half; its 
 the weight of that evidence, and independent pieces of evidence add up (naive Bayes):
 
     logit(fused) = intercept + sum over detectors of weight * logit(probability)
-                             + strongest * largest logit(probability)
+                             + strongest * largest (lead + logit(probability))
 
 The last term is there because detectors know different families: one that finds its own trace
-says much, and that the others find nothing says next to nothing against it.
+says much, and that the others find nothing says next to nothing against it. A lead is for a
+detector that says much by a little more than the others do: the strongest opinion is not the one
+with the largest number, but the one that is the least usual for a genuine face.
 
 With weights of 1 and without that term, two assumptions stand behind the sum. Every detector was
 calibrated on data of the same kind, all families of manipulation included; one that was calibrated
@@ -54,12 +56,13 @@ class Fusion:
 
     Attributes:
         weights: Of each detector by name, at least 0.
-        strongest: Weight of the largest log-odds once more, at least 0.
+        strongest: Weight of the largest log-odds once more, with its lead, at least 0.
         intercept: Added to the sum.
         operating_points: Of the fused probability; empty when nothing was fitted.
         conformal: What error the fused probability can promise; `None` for no promise.
         unseen: Of each detector by name, for a face that it alone could judge: the share of
             forgeries, 0..1, that it takes for genuine faces.
+        leads: Of each detector by name: added to its log-odds where the largest are sought.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -68,6 +71,7 @@ class Fusion:
     operating_points: tuple[OperatingPoint, ...] = ()
     conformal: Conformal | None = field(default=None, repr=False)  # it changes no score
     unseen: Mapping[str, float] = field(default_factory=dict)
+    leads: Mapping[str, float] = field(default_factory=dict)
 
     def covers(self, names: Sequence[str]) -> bool:
         """Whether it was fitted for exactly these detectors."""
@@ -116,7 +120,7 @@ def fitted_for(cards: Sequence[Card], path: Path = FITTED) -> Fusion:
         from unmask.judge.conformal import Conformal
 
         promised = Conformal.of(stored["conformal"])
-    return Fusion(*rule, promised, stored.get("unseen", {}))
+    return Fusion(*rule, promised, stored.get("unseen", {}), stored.get("leads", {}))
 
 
 def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interval]:
@@ -144,8 +148,10 @@ def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interv
         raise ConfigError("bad_option", "There is no score to fuse.")
     names = [score.detector for score in scores]
     rule = fusion if fusion.covers(names) else NAIVE
-    total, below, above = rule.intercept, 0.0, 0.0
-    first = max(scores, key=lambda score: score.probability)
+    lead = [log_odds(score.probability) + rule.leads.get(score.detector, 0.0) for score in scores]
+    first = scores[lead.index(max(lead))]
+    total = rule.intercept + rule.strongest * rule.leads.get(first.detector, 0.0)
+    below = above = 0.0
     for score in scores:
         middle = log_odds(score.probability)
         weight = rule.weights.get(score.detector, 1.0) + rule.strongest * (score is first)
