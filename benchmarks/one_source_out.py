@@ -4,8 +4,9 @@
     make bench DATA=DEV WEIGHTS=weights RUNS=WORK/runs ONLY=one_source_out
 
 `WORK/runs/ROW/CASE` becomes a bundle, or a folder of them with a file that fuses them as the
-package does. Whatever is there already is passed over, so a stopped run goes on. What never learnt
-from a case's sources is trained once and serves it too; of `final` that is what the package ships.
+package does. Whatever is there already is passed over, so a stopped run goes on, and rows share
+what they have in common. What never learnt from a case's sources is trained once and serves it too;
+of `final` that is what the package ships.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from trainings import CASES, say, swapped
 from unmask.errors import ConfigError, LabError
 from unmask.judge.bundle import embedded, resolve
 from unmask.judge.fuse import FITTED
+from unmask.lab.data.held import TRACE
 from unmask.lab.export import export
 from unmask.lab.method import Recipe, read_recipe
 from unmask.lab.train import train
@@ -33,17 +35,39 @@ class Part:
     Attributes:
         recipe: Its name.
         steps: How many, fewer than the recipe's: there are many cases.
+        never: What it does not learn from in any case.
     """
 
     recipe: str
     steps: int
+    never: tuple[str, ...] = ()
 
 
-ROWS: dict[str, tuple[Part, ...]] = {
-    "final": (Part("face-forgery", 600), Part("synthetic-trace", 600)),
-    "peer-npr": (Part("peer-npr", 400),),
-    "peer-xception": (Part("peer-xception", 150),),
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        parts: Its detectors.
+        fitted: Whether they are fused as the package does, or their log-odds are added.
+    """
+
+    parts: tuple[Part, ...]
+    fitted: bool = True
+
+
+FORGERY, SYNTHETIC = Part("face-forgery", 600), Part("synthetic-trace", 600)
+ROWS = {
+    "final": Row((FORGERY, SYNTHETIC)),
+    "forgery-alone": Row((FORGERY,)),
+    "trace-alone": Row((SYNTHETIC,)),
+    "log-odds-added": Row((FORGERY, SYNTHETIC), fitted=False),
+    "no-simulated-traces": Row((FORGERY, replace(SYNTHETIC, never=(TRACE,)))),
+    "peer-npr": Row((Part("peer-npr", 400),)),
+    "peer-xception": Row((Part("peer-xception", 150),)),
 }
+ADDED = {"strongest": 0.0, "intercept": 0.0, "operating_points": []}
+"""A fusion that only adds log-odds."""
 
 
 def main() -> None:
@@ -65,8 +89,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def made(options: argparse.Namespace, parts: tuple[Part, ...], case: str, done: Path) -> None:
+def made(options: argparse.Namespace, row: Row, case: str, done: Path) -> None:
     """Put together what a row needs for a case."""
+    parts = row.parts
     folder = done.with_name(f"{case}.part")
     if folder.exists():
         shutil.rmtree(folder)
@@ -76,7 +101,7 @@ def made(options: argparse.Namespace, parts: tuple[Part, ...], case: str, done: 
             return
         shutil.copytree(found, folder / part.recipe if len(parts) > 1 else folder)
     if len(parts) > 1:
-        fused(folder)
+        fused(folder, fitted=row.fitted)
     swapped(folder, done)
 
 
@@ -84,7 +109,7 @@ def bundle(options: argparse.Namespace, part: Part, case: str) -> Path | None:
     """A bundle that never learnt from a case's sources; `None` where none came of it."""
     recipe = read_recipe(part.recipe)
     learnt = {name for told in recipe.training_data for name in told["sources"]}
-    without = sorted(set(CASES[case]) & learnt)
+    without = [*part.never, *sorted(set(CASES[case]) & learnt)]
     if not without and part.recipe in embedded():
         shipped: Path = resolve(part.recipe).folder
         return shipped
@@ -117,11 +142,13 @@ def shortened(recipe: Recipe, steps: int, without: list[str]) -> Recipe:
     return replace(recipe, train=settings, config=config, training_data=kept)
 
 
-def fused(folder: Path) -> None:
-    """Have the bundles of a folder fused as the package fuses its own."""
-    told = json.loads(FITTED.read_text("utf-8"))
+def fused(folder: Path, *, fitted: bool) -> None:
+    """Have the bundles of a folder fused as the package fuses its own, or added."""
     cards = [json.loads(card.read_text("utf-8")) for card in sorted(folder.glob("*/card.json"))]
+    told = json.loads(FITTED.read_text("utf-8")) if fitted else dict(ADDED)
     told["models"] = {card["name"]: card["model"]["sha256"] for card in cards}
+    if not fitted:
+        told["weights"] = dict.fromkeys(told["models"], 1.0)
     (folder / "fusion.json").write_text(json.dumps(told), "utf-8")
 
 
