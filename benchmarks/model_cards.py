@@ -104,10 +104,15 @@ def _calibration(card: Card, fusion: Mapping[str, Any]) -> Iterator[str]:
     n = f"; n = {known['n']}" if known.get("n") else ""
     text = f"Kind: {known['kind']}, {fitted}{n}.\n\n{_points(card['operating_points'])}"
     yield f"## Calibration and operating points\n\n{text}"
-    if card["name"] in fusion["models"]:
-        others = " and ".join(f"`{name}`" for name in fusion["models"])
+    name = card["name"]
+    if name in fusion["models"]:
+        others = " and ".join(f"`{one}`" for one in fusion["models"])
         text = f"{others} are weighed together by logistic regression; n = {fusion['n']}, "
-        text += f"{fusion['fitted_on']}. These are the thresholds of `unmask check`:"
+        text += f"{fusion['fitted_on']}. "
+        if share := fusion["unseen"][card["name"]]:
+            text += f"Of forged faces that `{name}` alone could judge, {100 * share:.0f} % "
+            text += "count as unseen by it, and the probability allows for them. "
+        text += "These are the thresholds of `unmask check`:"
         yield f"## Weighed together\n\n{text}\n\n{_points(fusion['operating_points'])}"
 
 
