@@ -119,6 +119,7 @@ def test_it_goes_from_photos_to_a_backbone(
     network = load_best(build("face_language", SMALL), tmp_path / "run")
     assert isinstance(network, Network)
     assert (backbone.size, backbone.width, backbone.joint) == (32, 32, 16)
+    network.half().float()  # as it was written
     image = torch.rand(2, 3, 32, 32) * 2 - 1
     words = ["a real photo of a person", "a fake photo of a face"]
     with torch.no_grad():

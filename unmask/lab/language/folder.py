@@ -14,12 +14,15 @@ from unmask.lab.language.vocabulary import own
 def write(network: Network, card: Mapping[str, Any], folder: Path) -> None:
     """Write weights, settings, tokeniser, what pictures need, and a README with the licences.
 
+    Weights are written as 16-bit floats, half as large; whoever reads them computes with 32.
+
     Args:
         network: As trained.
         card: Of the bundle.
         folder: Exists.
     """
-    network.clip.save_pretrained(folder, safe_serialization=True)
+    halves = {name: value.half() for name, value in network.clip.state_dict().items()}
+    network.clip.save_pretrained(folder, state_dict=halves)
     own().write(folder)
     side = network.clip.config.vision_config.image_size
     half, square = [0.5, 0.5, 0.5], {"height": side, "width": side}
