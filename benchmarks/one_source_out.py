@@ -36,11 +36,13 @@ class Part:
         recipe: Its name.
         steps: How many, fewer than the recipe's: there are many cases.
         never: What it does not learn from in any case.
+        together: Sets of which none is seen where one is not, so that one training serves both.
     """
 
     recipe: str
     steps: int
     never: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class Row:
     fitted: bool = True
 
 
-FORGERY, SYNTHETIC = Part("face-forgery", 600), Part("synthetic-trace", 600)
+GENERATED = ("diff_sfhq_t2i", "ffhq256_vs_stylegan_140k")
+FORGERY = Part("face-forgery", 600, together=GENERATED)
+SYNTHETIC = Part("synthetic-trace", 600)
 ROWS = {
     "final": Row((FORGERY, SYNTHETIC)),
     "forgery-alone": Row((FORGERY,)),
@@ -109,7 +113,10 @@ def bundle(options: argparse.Namespace, part: Part, case: str) -> Path | None:
     """A bundle that never learnt from a case's sources; `None` where none came of it."""
     recipe = read_recipe(part.recipe)
     learnt = {name for told in recipe.training_data for name in told["sources"]}
-    without = [*part.never, *sorted(set(CASES[case]) & learnt)]
+    unseen = set(CASES[case]) & learnt
+    if unseen & set(part.together):
+        unseen |= set(part.together)
+    without = [*part.never, *sorted(unseen)]
     if not without and part.recipe in embedded():
         shipped: Path = resolve(part.recipe).folder
         return shipped
