@@ -174,7 +174,7 @@ def test_the_face_language_model_can_lie_elsewhere(
     monkeypatch.setenv("UNMASK_FACE_LANGUAGE", str(folders["clip"]))
     assert backbones.locate("unmask/face-language") == folders["clip"]
     monkeypatch.setenv("UNMASK_FACE_LANGUAGE", str(home / "nowhere"))
-    with pytest.raises(LabError, match="nowhere.*unmask train face-language"):
+    with pytest.raises(LabError, match=r"nowhere.*unmask train face-language"):
         backbones.locate("unmask/face-language")
 
 
