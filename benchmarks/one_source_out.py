@@ -36,13 +36,14 @@ class Part:
         recipe: Its name.
         steps: How many, fewer than the recipe's: there are many cases.
         never: What it does not learn from in any case.
-        together: Sets of which none is seen where one is not, so that one training serves both.
+        together: Groups of sets of which none is seen where one is not, so that one training
+            serves several cases.
     """
 
     recipe: str
     steps: int
     never: tuple[str, ...] = ()
-    together: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class Row:
 
 
 GENERATED = ("diff_sfhq_t2i", "ffhq256_vs_stylegan_140k")
-FORGERY = Part("face-forgery", 600, together=GENERATED)
-SYNTHETIC = Part("synthetic-trace", 600)
+PASTED = ("morph_train_canada", "swap_meso")
+FORGERY = Part("face-forgery", 600, together=(GENERATED, PASTED))
+SYNTHETIC = Part("synthetic-trace", 600, together=(PASTED,))
 ROWS = {
     "final": Row((FORGERY, SYNTHETIC)),
     "forgery-alone": Row((FORGERY,)),
@@ -114,8 +116,7 @@ def bundle(options: argparse.Namespace, part: Part, case: str) -> Path | None:
     recipe = read_recipe(part.recipe)
     learnt = {name for told in recipe.training_data for name in told["sources"]}
     unseen = set(CASES[case]) & learnt
-    if unseen & set(part.together):
-        unseen |= set(part.together)
+    unseen |= {name for group in part.together if unseen & set(group) for name in group}
     without = [*part.never, *sorted(unseen)]
     if not without and part.recipe in embedded():
         shipped: Path = resolve(part.recipe).folder
