@@ -7,7 +7,8 @@ Each part of the measurement replaces the one of the same name in `docs/results.
 are not asked for by `--only` stay. Scores are kept in the folder OUT, so a stopped run goes on.
 
 WEIGHTS holds a folder for each published detector of `unmask.bench.peers`, with files of weights.
-The part vision_language is only measured when it is named, on RUNS of its own.
+The parts vision_language and trained_peers are only measured when they are named, on RUNS of their
+own.
 RUNS/VARIANT/TEST_SET are bundles that were trained without the sources of a test set; a bundle
 RUNS/VARIANT/all serves test sets whose sources are in no training; a folder of bundles in place of
 one is fused. RUNS/final, or another variant by `--reference`, is what all others are compared with;
@@ -52,7 +53,7 @@ Part = dict[str, Any]
 def main() -> None:
     options = _options()
     if not options.pages:
-        for name in options.only or [part for part in PARTS if part != vision_language.__name__]:
+        for name in options.only or [part for part in PARTS if part not in NAMED]:
             print(f"\n{name}", file=sys.stderr, flush=True)
             part = _made(options, name) | _rounded(PARTS[name](options))
             pages.save(pages.load() | {name: part})
@@ -108,6 +109,20 @@ def one_source_out(options: argparse.Namespace) -> Part:
     return document | {
         "reference": reference or shipped[0],
         "kinds": kinds | dict.fromkeys(variants, "variant"),
+        "recipes": {name: _recipe(options.runs / name) for name in variants},
+    }
+
+
+def trained_peers(options: argparse.Namespace) -> Part:
+    """As `one_source_out`, of trainings alone: those of large peers are seldom repeated."""
+    variants = _variants(options.runs)
+    reference = options.reference or FINAL
+    if reference not in variants:
+        raise SystemExit(f"--reference names one of {', '.join(variants) or 'no variants'}")
+    words = {reference: variants[reference]} | variants
+    return _bench(options, "trained_peers", list(words.values()), ()) | {
+        "reference": reference,
+        "kinds": dict.fromkeys(words, "variant"),
         "recipes": {name: _recipe(options.runs / name) for name in variants},
     }
 
@@ -189,9 +204,12 @@ PARTS: dict[str, Callable[[argparse.Namespace], Part]] = {
         benign,
         shared_again,
         double_compression,
+        trained_peers,
         vision_language,
     )
 }
+NAMED = {trained_peers.__name__, vision_language.__name__}
+"""Parts that are measured only when they are asked for."""
 
 
 # What the parts share.
