@@ -64,6 +64,8 @@ def _use(card: Card) -> str:
         return f"```sh\n{shell}\n```\n\nWithout `--detectors`, all embedded ones are weighed."
     if card["task"] == "face-finder":
         return "`unmask check` finds faces with it; from Python see [faces.md](../faces.md)."
+    if card["task"] == "face-embedder":
+        return "Training of `repdfd` uses it; from Python see [faces.md](../faces.md)."
     return "`unmask check` and training use it; from Python see [faces.md](../faces.md)."
 
 
