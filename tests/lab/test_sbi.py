@@ -115,6 +115,14 @@ def test_only_of_a_blend_it_is_known_what_was_replaced(pairs: Pairs) -> None:
     assert kinds == {True, False}
 
 
+def test_without_the_swaps_all_pairs_are_blends() -> None:
+    config = Config(swap=1.0, without=(sbi.SWAPS,))
+    blends = Pairs(Cache("train"), "train", config, SelfBlended(config).recipe(), 3)
+    for index in range(4):
+        assert blends.which(index) == 0
+        assert blends[index]["cells"][1].max() > 0.5
+
+
 @pytest.mark.parametrize("forging", ["blend", "self_blend", "xray"])
 def test_the_recipe_chooses_how_blends_are_forged(forging: str) -> None:
     cache = Cache("train")

@@ -74,7 +74,7 @@ class Config:
         ramp: Epochs until the wear is at its strongest.
         swap: Share of swaps against genuine frames of the same set; the rest are self-blends.
         dropout: Before the head.
-        without: Sets that training and validation do not see; `SWAPS` only when `swap` is 0.
+        without: Sets that training and validation do not see; without `SWAPS` all pairs are blends.
         forging: Module of `unmask.lab.forge` that forges for training; validation keeps "blend".
     """
 
@@ -337,7 +337,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return np.random.default_rng((self.seed, self.epoch, index))
 
     def _swaps(self, rng: Rng) -> bool:
-        return rng.random() < self.config.swap
+        return SWAPS not in self.config.without and rng.random() < self.config.swap
 
     def _wear(self, rng: Rng) -> Callable[[Pixels, Rng], Pixels]:
         strength, soft = float(rng.uniform(0, self.wear)), self.config.soft
