@@ -87,3 +87,18 @@ def test_who_says_much_by_little_gets_a_lead() -> None:
     leads = leading(odds, label, group, web)
     assert leads[0] - leads[1] == pytest.approx(2.0, abs=0.75)
     assert min(leads) == 0
+
+
+def test_a_promise_counts_each_picture_once() -> None:
+    rng = np.random.default_rng(8)
+    label = np.repeat([0.0, 1.0], 60)
+    odds = rng.normal(4 * label[:, None] - 2, 1.0, (120, 1))
+    group, web = np.where(label == 1, "swap", "web"), np.full(120, "web")
+    picture = np.arange(120).astype(str)
+    single = fit(odds, label, group, web, picture)
+    many = [np.concatenate([part] * 5) for part in (odds, label, group, web, picture)]
+    states = fit(*many)
+    assert states["conformal"]["n"] == single["conformal"]["n"] == 120
+    errors = [bound["error"] for bound in states["conformal"]["genuine"]]
+    assert errors == [bound["error"] for bound in single["conformal"]["genuine"]]
+    assert min(errors) > 1 / 61

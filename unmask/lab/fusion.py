@@ -1,6 +1,7 @@
 """Fit how the embedded detectors' log-odds are added: `python -m unmask.lab.fusion --data ROOT`.
 
-People and videos that no detector was trained on are scored as they come and worn. The weights, of
+People and videos that no detector was trained on are scored as they come and worn in several ways,
+since a fusion that is fitted on good pictures trusts what blur takes away. The weights, of
 each detector and once more of the strongest, put forgeries above genuine pictures of the same
 source, since that is where nothing but the forgery differs; a logistic regression then makes their
 sum a probability. Every family of forgeries weighs the same, and so does every genuine source.
@@ -15,13 +16,15 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from unmask.bench.families import FAMILIES, Item, plain, worn
+from unmask.bench import perturb
+from unmask.bench.families import FAMILIES, Item, Picture, plain, worn
 from unmask.bench.scoring import Examiner
 from unmask.judge import calibrate
 from unmask.judge.fuse import FITTED
@@ -41,8 +44,11 @@ GENUINE = ("real_amfd", "portrait_seg_pvt", "utkface_crop")
 """Further sources of genuine photos."""
 
 KEPT_BACK = "kept back from training: " + ", ".join([*LEARNT, *GENUINE])
-MOST = 160
-"""Pictures of one family and class."""
+MOST = 80
+"""Pictures of one family and class, each in every kind of wear."""
+
+WEAR = (("jpeg", 3), ("shrink_area", 3), ("gaussian_blur", 2), ("gaussian_blur", 3))
+"""Further wear, by `unmask.bench.perturb`, beside a random chain."""
 
 LEADS = tuple(float(lead) for lead in np.arange(-3, 3.25, 0.25))
 ROUNDS = 2
@@ -55,7 +61,9 @@ Array = npt.NDArray[np.float64]
 Names = npt.NDArray[np.str_]
 
 
-def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any]:
+def fit(
+    odds: Array, label: Array, group: Names, source: Names, picture: Names | None = None
+) -> dict[str, Any]:
     """Weights, that of the strongest, intercept, operating points, promises and unseen shares.
 
     Args:
@@ -63,6 +71,8 @@ def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any
         label: 1 manipulated, 0 genuine, shape (n,).
         group: Family of a forgery or source of a photo, shape (n,).
         source: Where the picture itself comes from, shape (n,).
+        picture: Which picture it is, shape (n,), where some stand here in several states: a promise
+            counts each once, in a state that is drawn.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -76,13 +86,14 @@ def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any
     shares = [unseen(*left, label, group) for left in _left_alone(odds)]
     judged = ~np.isnan(odds).any(axis=1)
     odds, label, group, source = odds[judged], label[judged], group[judged], source[judged]
+    once = np.ones(len(label), bool) if picture is None else _once(picture[judged])
     leads = leading(odds, label, group, source)
     design = _design(odds, leads)
     weights, _ = ranked(design, label, group, source)
     curve = calibrate.fit("platt", design @ weights, label, balanced(label, group), "")
     genuine, slope = label == 0, curve.parameters["slope"]
     chance = curve.probabilities(design @ weights)
-    promised = conformal(chance, label, group, KEPT_BACK)
+    promised = conformal(chance[once], label[once], group[once], KEPT_BACK)
     return {
         "weights": (slope * weights[:-1]).tolist(),
         "strongest": float(slope * weights[-1]),
@@ -92,6 +103,14 @@ def fit(odds: Array, label: Array, group: Names, source: Names) -> dict[str, Any
         "unseen": shares,
         "leads": leads,
     }
+
+
+def _once(picture: Names) -> npt.NDArray[np.bool_]:
+    """Mark one row of each picture."""
+    order = np.random.default_rng(0).permutation(len(picture))
+    chosen = np.zeros(len(picture), bool)
+    chosen[order[np.unique(picture[order], return_index=True)[1]]] = True
+    return chosen
 
 
 def _left_alone(odds: Array) -> Iterator[tuple[Array, npt.NDArray[np.bool_]]]:
@@ -187,13 +206,23 @@ def items(samples: Sequence[dev.Sample], forge: Any) -> Iterator[tuple[str, Item
                 counts[group] += 1
                 yield group, item
                 yield group, worn(item)
+                for name, severity in WEAR:
+                    yield group, _after(item, name, severity)
+
+
+def _after(item: Item, name: str, severity: int) -> Item:
+    def load() -> Picture | None:
+        picture = item.load()
+        return picture and (perturb.apply(name, picture[0], severity, 0), {})
+
+    return replace(item, key=f"{item.key}@{name}:{severity}", load=load)
 
 
 def measure(
     chosen: Iterable[tuple[str, Item]], examiner: Examiner
-) -> tuple[Array, Array, Names, Names]:
-    """Log-odds, NaN where a detector could not judge, labels, groups and sources of pictures."""
-    rows, labels, groups, sources = [], [], [], []
+) -> tuple[Array, Array, Names, Names, Names]:
+    """Log-odds, NaN where a detector could not judge; labels, groups, sources, pictures."""
+    rows, labels, groups, sources, pictures = [], [], [], [], []
     calibrations = {
         name: detector.card.calibration for name, detector in examiner.detectors.items()
     }
@@ -211,7 +240,9 @@ def measure(
             labels.append(float(item.label))
             groups.append(group)
             sources.append(item.unit.split("/")[0])
-    return np.array(rows), np.array(labels), np.array(groups), np.array(sources)
+            pictures.append(f"{group}/{item.key.partition('@')[0]}")
+    names = (np.array(groups), np.array(sources), np.array(pictures))
+    return np.array(rows), np.array(labels), *names
 
 
 def main() -> None:
