@@ -158,11 +158,12 @@ def test_what_is_missing_is_told_with_the_download(home: Path) -> None:
     place = home / "backbones" / "openai" / "clip-vit-large-patch14"
     wanted = f"hf download openai/clip-vit-large-patch14 --local-dir {place}"
     assert wanted in caught.value.message
+    with pytest.raises(LabError, match="unmask train face-language"):
+        backbones.load("unmask/face-language")
 
 
 def test_names_are_found_in_the_data_folder(home: Path) -> None:
     tiny("vit", folder=home / "backbones" / "some" / "vit")
-    assert backbones.locate("unmask/face-language") == backbones.SHIPPED
     tiny("vit", folder=home / "backbones" / "face-language")
     assert backbones.locate("some/vit") == home / "backbones" / "some" / "vit"
     assert backbones.locate("unmask/face-language") == home / "backbones" / "face-language"

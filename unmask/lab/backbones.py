@@ -31,8 +31,6 @@ from unmask.lab.method import Recipe, build
 FACE_LANGUAGE: Final = "unmask/face-language"
 VARIABLE: Final = "UNMASK_FACE_LANGUAGE"
 """Names another folder for the face-language model."""
-SHIPPED: Final = Path(__file__).parent / "language" / "face-language"
-"""The one that comes with the package."""
 PREPROCESSOR: Final = "preprocessor_config.json"
 SHUT: Final = {"local_files_only": True, "trust_remote_code": False}
 READING: Final = {"use_safetensors": True, "output_loading_info": True}
@@ -222,17 +220,14 @@ def locate(name: str, *, cache: Path | None = None, online: bool = False) -> Pat
     """The folder in which a backbone's files lie; see `load`.
 
     A name is looked for as a folder, in `backbones` beside the imported bundles, and in the hub's
-    cache. "unmask/face-language" comes with the package; a folder of that name in `backbones` goes
-    before it, and one that `UNMASK_FACE_LANGUAGE` names goes before all.
+    cache. `UNMASK_FACE_LANGUAGE` names another folder for "unmask/face-language".
 
     Raises:
         LabError: `weights_missing`, naming the download and the folder it belongs in.
     """
     place = home().parent / "backbones" / name.removeprefix("unmask/")
-    own = name == FACE_LANGUAGE
-    chosen = os.environ.get(VARIABLE) if own else None
-    known = [Path(name).expanduser(), place, *([SHIPPED] if own else [])]
-    for folder in [Path(chosen)] if chosen else known:
+    chosen = os.environ.get(VARIABLE) if name == FACE_LANGUAGE else None
+    for folder in [Path(chosen)] if chosen else [Path(name).expanduser(), place]:
         if (folder / "config.json").is_file():
             return folder
     found = None if chosen or name.count("/") != 1 else _hub(name, cache, online)
@@ -325,7 +320,7 @@ def _hub(name: str, cache: Path | None, online: bool) -> Path | None:
 
 def _missing(name: str, place: Path) -> str:
     if name == FACE_LANGUAGE:
-        return f"no backbone in {place}: make it with `unmask train face-language`"
+        return f"no backbone {name} in {place}: make it with `unmask train face-language`"
     bring = shlex.join(["hf", "download", name, "--local-dir", str(place)])
     return f"no backbone {name}: no folder, nor in {place} or the hub's cache; bring it: {bring}"
 
