@@ -22,14 +22,14 @@ from unmask.serve import export, pictures, results, worker
 from unmask.serve.folder import Folder
 from unmask.types import Report
 
-OPTIONS = {"detectors": None, "at": "fpr=0.05", "promise": None, "frames": 4, "fps": None}
+OPTIONS = {"detectors": None, "at": "fpr=0.05", "promise": None, "frames": 6, "fps": None}
 NAMES = ("portrait_forged.jpg", "landscape.jpg", "video.mp4", "golden.json")
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
     """About samples of every kind, one of which cannot be examined."""
-    made = unmask.check([SAMPLES / name for name in NAMES], sampling=unmask.Sampling(frames=4))
+    made = unmask.check([SAMPLES / name for name in NAMES], sampling=unmask.Sampling(frames=6))
     assert made.findings[3].error
     return made
 
@@ -70,7 +70,7 @@ def test_a_job_is_done(line: Any, tmp_path: Path) -> None:
     shares = [message["progress"] for message in before]
     assert shares == sorted(shares)
     assert [0, 1.0] in shares
-    assert len([share for file, share in shares if file == 1]) == 5
+    assert len([share for file, share in shares if file == 1]) == 7
     done = last["done"]
     assert done["exit_code"] == 1
     assert [one["name"] for one in done["verdicts"]] == [
