@@ -111,7 +111,7 @@ def _calibration(card: Card, fusion: Mapping[str, Any]) -> Iterator[str]:
         others = " and ".join(f"`{one}`" for one in fusion["models"])
         text = f"{others} are weighed together by logistic regression; n = {fusion['n']}, "
         text += f"{fusion['fitted_on']}. "
-        if share := fusion["unseen"][card["name"]]:
+        if share := fusion["unseen"][name]:
             text += f"Of forged faces that `{name}` alone could judge, {100 * share:.0f} % "
             text += "count as unseen by it, and the probability allows for them. "
         text += "These are the thresholds of `unmask check`:"

@@ -115,32 +115,20 @@ def one_source_out(options: argparse.Namespace) -> Part:
 
 def trained_peers(options: argparse.Namespace) -> Part:
     """As `one_source_out`, of trainings alone: those of large peers are seldom repeated."""
-    variants = _variants(options.runs)
-    reference = options.reference or FINAL
-    if reference not in variants:
-        raise SystemExit(f"--reference names one of {', '.join(variants) or 'no variants'}")
-    words = {reference: variants[reference]} | variants
-    return _bench(options, "trained_peers", list(words.values()), ()) | {
-        "reference": reference,
-        "kinds": dict.fromkeys(words, "variant"),
-        "recipes": {name: _recipe(options.runs / name) for name in variants},
+    document, names = _trainings(options, "trained_peers", options.reference or FINAL)
+    return document | {
+        "kinds": dict.fromkeys(names, "variant"),
+        "recipes": {name: _recipe(options.runs / name) for name in names},
     }
 
 
 def vision_language(options: argparse.Namespace) -> Part:
     """The methods that `benchmarks/vision_language.py` trained, untouched."""
-    variants = _variants(options.runs)
-    reference = options.reference
-    if reference not in variants:
-        raise SystemExit(f"--reference names one of {', '.join(variants) or 'no variants'}")
-    words = {reference: variants[reference]} | variants
-    document = _bench(options, "vision_language", list(words.values()), ())
-    costs = {name: _cost(options.runs / name) for name in variants}
-    order = sorted(costs, key=lambda name: (name != reference, costs[name]["row"]))
+    document, names = _trainings(options, "vision_language", options.reference)
+    costs = {name: _cost(options.runs / name) for name in names}
+    order = sorted(costs, key=lambda name: (name != document["reference"], costs[name]["row"]))
     kinds = dict.fromkeys(order, "variant")
-    return document | {
-        "reference": reference, "kinds": kinds, "costs": {name: costs[name] for name in order}
-    }  # fmt: skip
+    return document | {"kinds": kinds, "costs": {name: costs[name] for name in order}}
 
 
 def wear(options: argparse.Namespace) -> Part:
@@ -230,6 +218,17 @@ def _bench(options: argparse.Namespace, name: str, words: list[str], worn: Itera
     kept = ("test_sets", "test_sets_without_both_classes", "missing", "rows", "means")
     protocol = {n: document["protocol"][n] for n in ("name", "aggregation", "frames")}
     return {"protocol": protocol} | {name: document[name] for name in kept}
+
+
+def _trainings(
+    options: argparse.Namespace, name: str, reference: str | None
+) -> tuple[Part, list[str]]:
+    """What RUNS hold, measured, and their names, the reference first."""
+    variants = _variants(options.runs)
+    if reference not in variants:
+        raise SystemExit(f"--reference names one of {', '.join(variants) or 'no variants'}")
+    words = {reference: variants[reference]} | variants
+    return _bench(options, name, list(words.values()), ()) | {"reference": reference}, list(words)
 
 
 def _alarms(options: argparse.Namespace, words: list[str], conditions: list[Any]) -> Part:

@@ -148,8 +148,7 @@ def fuse(scores: Sequence[Score], fusion: Fusion = NAIVE) -> tuple[float, Interv
         raise ConfigError("bad_option", "There is no score to fuse.")
     names = [score.detector for score in scores]
     rule = fusion if fusion.covers(names) else NAIVE
-    lead = [log_odds(score.probability) + rule.leads.get(score.detector, 0.0) for score in scores]
-    first = scores[lead.index(max(lead))]
+    first = max(scores, key=lambda s: log_odds(s.probability) + rule.leads.get(s.detector, 0.0))
     total = rule.intercept + rule.strongest * rule.leads.get(first.detector, 0.0)
     below = above = 0.0
     for score in scores:
