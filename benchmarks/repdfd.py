@@ -213,6 +213,8 @@ def stepping(network: Any, image: Any, kind: str) -> Callable[[], Any]:
     import torch
 
     network.train()
+    if kind == "step bf16":
+        network.backbone.rounded(torch.bfloat16)
     optimiser = torch.optim.AdamW([network.border.delta], lr=1.0, weight_decay=2e-4)
     label = torch.arange(len(image)) % 2
     forward = published if kind.startswith("published") else lambda network, image: network(image)
@@ -233,7 +235,8 @@ def published(network: Any, image: Any) -> Any:
     from torch.nn.functional import normalize
 
     tower, words = network.backbone, network.words
-    feature = normalize(tower.project(tower.encode(network.transformed(image))).float(), dim=1)
+    pooled = tower.vision(pixel_values=network.transformed(image)).pooler_output
+    feature = normalize(tower.project(pooled).float(), dim=1)
     with torch.no_grad():
         word = words.projection(network.embedding(image))
         text = [whole(tower, prompt, word) for prompt in (words.real, words.fake)]

@@ -29,7 +29,7 @@ def test_what_a_case_tests_is_in_nothing_that_was_learnt(script: Any) -> None:
     for part in parts:
         recipe = read_recipe(part.recipe)
         for sets in script.CASES.values():
-            shorter = script.shortened(recipe, part.steps, [*part.never, *sets])
+            shorter = script.shortened(recipe, part, [*part.never, *sets])
             assert shorter.train.steps < recipe.train.steps
             told = {name for data in shorter.training_data for name in data["sources"]}
             assert not told & set(sets)

@@ -158,8 +158,6 @@ def test_what_is_missing_is_told_with_the_download(home: Path) -> None:
     place = home / "backbones" / "openai" / "clip-vit-large-patch14"
     wanted = f"hf download openai/clip-vit-large-patch14 --local-dir {place}"
     assert wanted in caught.value.message
-    with pytest.raises(LabError, match="unmask train face-language"):
-        backbones.load("unmask/face-language")
 
 
 def test_names_are_found_in_the_data_folder(home: Path) -> None:
@@ -169,13 +167,21 @@ def test_names_are_found_in_the_data_folder(home: Path) -> None:
     assert backbones.locate("unmask/face-language") == home / "backbones" / "face-language"
 
 
+def test_the_face_language_model_comes_with_the_package(home: Path) -> None:
+    backbone = backbones.load("unmask/face-language")
+    assert (backbone.width, backbone.joint, backbone.size) == (256, 192, 128)
+    assert backbone(pictures()).std() > 0.1
+    words = backbone.tokenizer(["a genuine photo"])["input_ids"][0]
+    assert len(words) == 5  # each is a word of its own
+
+
 def test_the_face_language_model_can_lie_elsewhere(
     folders: dict[str, Path], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNMASK_FACE_LANGUAGE", str(folders["clip"]))
     assert backbones.locate("unmask/face-language") == folders["clip"]
     monkeypatch.setenv("UNMASK_FACE_LANGUAGE", str(home / "nowhere"))
-    with pytest.raises(LabError, match=r"nowhere.*unmask train face-language"):
+    with pytest.raises(LabError, match=r"nowhere, which UNMASK_FACE_LANGUAGE names"):
         backbones.locate("unmask/face-language")
 
 
@@ -310,3 +316,22 @@ def test_another_backbone_can_be_chosen(folders: dict[str, Path], tmp_path: Path
     assert backbones.chosen(recipe, str(indirect)).config["backbone"] == str(folder.resolve())
     with pytest.raises(ConfigError, match="bad_option"):
         backbones.chosen(read_recipe("peer-xception"), "a/b")
+
+
+def test_weights_rounded_once_lead_where_mixed_precision_leads(clip: backbones.Backbone) -> None:
+    def step() -> tuple[torch.Tensor, torch.Tensor]:
+        x = torch.rand(2, 3, clip.size, clip.size, generator=torch.Generator().manual_seed(2))
+        x.requires_grad_(True)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = clip.encode(x)
+        return out.detach(), torch.autograd.grad(out.float().square().sum(), x)[0]
+
+    layers = clip.vision.encoder.layers
+    layers[0].self_attn.q_proj.weight.requires_grad_(True)
+    before = step()
+    clip.rounded(torch.bfloat16)
+    for ours, wanted in zip(step(), before, strict=True):
+        assert torch.equal(ours, wanted)
+    assert layers[0].self_attn.q_proj.weight.dtype is torch.float32  # it is trained
+    assert layers[0].self_attn.k_proj.weight.dtype is torch.bfloat16
+    assert clip.text_projection.weight.dtype is torch.float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,16 @@ def test_half_precision_needs_no_whole_tower(clip: backbones.Backbone) -> None:
         assert found is not None
         assert found.dtype == torch.bfloat16
         torch.testing.assert_close(found, whole(half, pixels().bfloat16()), atol=0.1, rtol=0.1)
+
+
+def test_gradients_in_mixed_precision_are_the_library_s(clip: backbones.Backbone) -> None:
+    def gradient(see: Callable[[Tensor], Tensor], kind: torch.dtype | None) -> Tensor:
+        x = pixels().requires_grad_(True)
+        with torch.autocast("cpu", kind, enabled=kind is not None):
+            value = see(x).float().square().sum()
+        return torch.autograd.grad(value, x)[0].flatten()
+
+    wanted = gradient(lambda x: whole(clip, x), None)
+    rounded = gradient(lambda x: whole(clip, x), torch.bfloat16)
+    ours = gradient(clip.encode, torch.bfloat16)
+    assert (ours - wanted).norm() < 1.5 * (rounded - wanted).norm()

@@ -23,12 +23,14 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+import unmask.models
 from unmask.errors import ConfigError, LabError
 from unmask.judge.bundle import home
-from unmask.lab import towers
+from unmask.lab import packed, towers
 from unmask.lab.method import Recipe, build
 
 FACE_LANGUAGE: Final = "unmask/face-language"
+SHIPPED: Final = Path(unmask.models.__path__[0]) / "face-language"
 VARIABLE: Final = "UNMASK_FACE_LANGUAGE"
 """Names another folder for the face-language model."""
 PREPROCESSOR: Final = "preprocessor_config.json"
@@ -80,6 +82,25 @@ class Given(nn.Module):
             self.names = frozenset(frozen)
         return {n: p for n, p in frozen.items() if n in self.names}
 
+    @property
+    def tower(self) -> nn.Module:
+        """What looks at pictures."""
+        return self
+
+    def rounded(self, dtype: torch.dtype) -> None:
+        """Hold the frozen weights of the image tower's linear layers as mixed precision uses them.
+
+        There, every use rounds them anew: a sixth of a training step through a frozen tower.
+
+        Args:
+            dtype: Of the mixed precision, outside of which the tower is of no use from now on.
+        """
+        for layer in self.tower.modules():
+            if isinstance(layer, nn.Linear):
+                for parameter in layer.parameters(recurse=False):
+                    if hasattr(parameter, "is_given") and not parameter.requires_grad:
+                        parameter.data = parameter.data.to(dtype)
+
     def normalise(self, image: Tensor) -> Tensor:
         """Colours -1..1, shape (n, 3, h, w), to the model's own: (n, 3, size, size)."""
         if image.shape[-2:] != (self.size, self.size):
@@ -127,6 +148,11 @@ class Backbone(Given):
         if self.text is not None:
             self.joint = int(config.projection_dim if self.causal else self.width)
         self.given()
+
+    @property
+    def tower(self) -> nn.Module:
+        tower: nn.Module = self.vision
+        return tower
 
     def encode(self, x: Tensor) -> Tensor:
         """Normalised pixels, shape (n, 3, size, size), to the pooled feature, (n, width)."""
@@ -220,14 +246,16 @@ def locate(name: str, *, cache: Path | None = None, online: bool = False) -> Pat
     """The folder in which a backbone's files lie; see `load`.
 
     A name is looked for as a folder, in `backbones` beside the imported bundles, and in the hub's
-    cache. `UNMASK_FACE_LANGUAGE` names another folder for "unmask/face-language".
+    cache. "unmask/face-language" comes with the package; one in `backbones` goes before, and one
+    that `UNMASK_FACE_LANGUAGE` names before that.
 
     Raises:
         LabError: `weights_missing`, naming the download and the folder it belongs in.
     """
     place = home().parent / "backbones" / name.removeprefix("unmask/")
     chosen = os.environ.get(VARIABLE) if name == FACE_LANGUAGE else None
-    for folder in [Path(chosen)] if chosen else [Path(name).expanduser(), place]:
+    shipped = [SHIPPED] if name == FACE_LANGUAGE else []
+    for folder in [Path(chosen)] if chosen else [Path(name).expanduser(), place, *shipped]:
         if (folder / "config.json").is_file():
             return folder
     found = None if chosen or name.count("/") != 1 else _hub(name, cache, online)
@@ -252,8 +280,8 @@ def pretrained(kind: Any, folder: Path, *, fresh: tuple[str, ...] = (), **option
         text = f"{folder} holds no *.safetensors; other kinds of weights can run code when read"
         raise LabError("weights_missing", text)
     try:
-        with _quiet():
-            model, found = kind.from_pretrained(folder, **READING, **SHUT, **options)
+        with _quiet(), packed.plain(folder) as place:
+            model, found = kind.from_pretrained(place, **READING, **SHUT, **options)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise LabError("unknown_layout", f"no model can be read from {folder}: {error}") from error
     unlike = [key if isinstance(key, str) else key[0] for key in found["mismatched_keys"]]
@@ -319,8 +347,8 @@ def _hub(name: str, cache: Path | None, online: bool) -> Path | None:
 
 
 def _missing(name: str, place: Path) -> str:
-    if name == FACE_LANGUAGE:
-        return f"no backbone {name} in {place}: make it with `unmask train face-language`"
+    if name == FACE_LANGUAGE:  # else the package's own was found
+        return f"no backbone in {place}, which {VARIABLE} names"
     bring = shlex.join(["hf", "download", name, "--local-dir", str(place)])
     return f"no backbone {name}: no folder, nor in {place} or the hub's cache; bring it: {bring}"
 

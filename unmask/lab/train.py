@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler, Sampler
 
 from unmask.errors import LabError
+from unmask.lab.backbones import Given
 from unmask.lab.difficulty import Difficulty, DifficultySampler, Followed
 from unmask.lab.distil import taught
 from unmask.lab.method import Batch, Data, Method, Recipe, Train, build, read_recipe, read_run
@@ -129,6 +130,10 @@ class _Run:
         self.network, self.optimiser = self.accelerator.prepare(network, optimiser)
         self.schedule = schedule
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        if settings.precision == "bf16":
+            for module in network.modules():
+                if isinstance(module, Given):
+                    module.rounded(torch.bfloat16)
         self.step, self.best, self.stale = 0, -math.inf, 0
         self.measures: dict[str, float] = {}
         self.difficulty: Difficulty | None = None

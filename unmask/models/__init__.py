@@ -1,1 +1,5 @@
-"""The bundles that come with the package: one folder each, `model.onnx` and `card.json`."""
+"""The models that come with the package, a folder each.
+
+Bundles are `model.onnx` and `card.json`; `face-language` is a backbone for the lab, as
+`unmask.lab.packed` writes one, with its card in its README.
+"""
