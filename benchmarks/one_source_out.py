@@ -46,7 +46,7 @@ class Part:
     steps: int
     never: tuple[str, ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
-    config: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Row:
 
 GENERATED = ("diff_sfhq_t2i", "ffhq256_vs_stylegan_140k")
 PASTED = ("morph_train_canada", "swap_meso")
-LIGHT = {"wear": 0.6, "soft": 1.3, "blurred": 0.0}
+LIGHT = {"wear": 0.6, "soft": 1.3, "blurred": 0.0, "morphs": 0.2}
 """What the shipped face-forgery met in its first 7,000 steps."""
-FORGERY = Part("face-forgery", 2400, together=(GENERATED, PASTED), config=LIGHT)
+FORGERY = Part("face-forgery", 1600, together=(GENERATED, PASTED), config=LIGHT)
 SYNTHETIC = Part("synthetic-trace", 600, together=(PASTED,))
 ROWS = {
     "final": Row((FORGERY, SYNTHETIC)),

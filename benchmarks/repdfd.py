@@ -94,8 +94,12 @@ def measure(options: argparse.Namespace, tower: str, work: Path) -> list[Row]:
     ours = ("torch", "onnx", "torch bf16", "onnx int8")
     rows += compared(tower, times, "published", ours[:2], ours)
     rows += compared(tower, times, "published bf16", ("torch bf16",), ())
-    rows += compared(tower, times, TRAINING[0], ("step",), ("step", "step bf16"))
-    return rows + compared(tower, times, TRAINING[2], ("step bf16",), ())
+    rows += compared(tower, times, "published step bf16", ("step bf16",), ())
+    rows += compared(tower, times, "published step", (), ("step", "step bf16"))
+    if {"published step", "step"} <= times.keys():
+        ratio = times["published step"] / times["step"]
+        rows.append(row(f"{tower} published step / step, in float32", ratio, "x"))
+    return rows
 
 
 def compared(

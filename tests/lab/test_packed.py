@@ -25,7 +25,8 @@ def test_a_row_s_numbers_are_off_by_half_a_step_at_most() -> None:
 def test_vectors_stay_as_they_are() -> None:
     bias = torch.randn(5).half()
     found = packed.pack({"b": bias})
-    assert list(found) == ["b"] and torch.equal(packed.unpack(found)["b"], bias)
+    assert list(found) == ["b"]
+    assert torch.equal(packed.unpack(found)["b"], bias)
 
 
 def test_a_packed_folder_is_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

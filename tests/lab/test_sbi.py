@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
+from torch import nn
 
 from tests.lab.kept import Kept
 from unmask.errors import LabError
 from unmask.faces.align import cut
+from unmask.lab import quantise
 from unmask.lab.data.dev import Sample
 from unmask.lab.data.faces import Record, cut_region
 from unmask.lab.data.view import View
 from unmask.lab.difficulty import Difficulty, DifficultySampler, Followed
+from unmask.lab.export import write_onnx
 from unmask.lab.methods import sbi
 from unmask.lab.methods.sbi import IGNORE, Config, Held, Pairs, SelfBlended
+from unmask.lab.networks.mobilenet import restore_batch_norm
 from unmask.types import Face
 
 FACE = Face(
@@ -123,7 +129,7 @@ def test_without_the_swaps_all_pairs_are_blends() -> None:
         assert blends[index]["cells"][1].max() > 0.5
 
 
-@pytest.mark.parametrize("forging", ["blend", "self_blend", "xray"])
+@pytest.mark.parametrize("forging", ["blend", "self_blend", "xray", "morph"])
 def test_the_recipe_chooses_how_blends_are_forged(forging: str) -> None:
     cache = Cache("train")
     for number, record in enumerate(cache.records):  # no two faces of one shape
@@ -139,6 +145,52 @@ def test_the_recipe_chooses_how_blends_are_forged(forging: str) -> None:
         assert not torch.equal(item["image"][0], item["image"][1])
         assert torch.equal(item["image"], other["image"]) == (forging == "blend")
     assert Held(cache, recipe, 3).faces.forge is sbi.named("blend")
+
+
+def test_a_share_of_the_forgeries_are_morphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def forging(name: str) -> Any:
+        def forge(pixels: Any, landmarks: Any, rng: Any, donor: Any) -> Any:
+            made.append(name)
+            return pixels, np.ones(pixels.shape[:2], np.float32)
+
+        return forge
+
+    monkeypatch.setattr(sbi, "named", forging)
+    config = Config(swap=0, morphs=0.3)
+    some = Pairs(Cache("train"), "train", config, SelfBlended(config).recipe(), 3)
+    for index in range(100):
+        some[index]
+    assert set(made) == {"blend", "morph"}
+    assert 15 < made.count("morph") < 45
+
+
+def test_training_goes_on_from_an_exported_network(tmp_path: Path) -> None:
+    config = Config(initial="", start="some bundle")
+    method = SelfBlended(config)
+    torch.manual_seed(3)
+    before, after = method.network(), method.network()
+    image = torch.rand(8, 3, 64, 64) * 2 - 1
+    for _ in range(40):  # until its statistics are its own
+        before.train()(image)
+    path = tmp_path / "model.onnx"
+    write_onnx(method.graph(before).eval(), path, (64, 64), ["logit", "heat"])
+    stretched = quantise.stretched(onnx.load(path), "logit", 1.25, -0.5)
+    onnx.save(stretched, path)
+    restore_batch_norm(after.trunk, sbi._go_on(after, path), image)
+    with torch.no_grad():
+        found, wanted = after.eval()(image), before.eval()(image)
+    assert wanted["logit"].std() > 0.01
+    torch.testing.assert_close(found["logit"], 1.25 * wanted["logit"] - 0.5, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(found["cells"], wanted["cells"], atol=1e-3, rtol=1e-3)
+
+
+def test_another_kind_of_network_is_no_start(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    write_onnx(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 1)), path, (8, 8), ["logit"])
+    with pytest.raises(LabError, match="bad_recipe"):
+        sbi._go_on(SelfBlended(Config()).network(), path)
 
 
 def test_an_unknown_forging_is_refused() -> None:

@@ -151,6 +151,7 @@ class Backbone(Given):
 
     @property
     def tower(self) -> nn.Module:
+        """The image tower alone; texts are read in full precision where their answer is kept."""
         tower: nn.Module = self.vision
         return tower
 

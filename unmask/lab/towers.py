@@ -103,7 +103,8 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) ->
     if not slow or mask is not None:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     close = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return close.softmax(-1).to(value.dtype) @ value
+    told: Tensor = close.softmax(-1).to(value.dtype) @ value
+    return told
 
 
 def _answers(layer: Any, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,8 @@ What differs from the paper, and why:
 * A share of real face swaps beside the self-blends.
 * A map of 16x16 cells is trained against the mask of the blend. It is the heat map, and its
   strongest cells take part in the decision, because a blended mouth is a small part of a face.
+* A share of morphs, which are smooth and need not have an edge: without them the network takes what
+  is smooth for genuine.
 * Every item is a pair of the same source, worn by the same chain with the same dice; the wear
   grows during training, since a network that meets heavy wear first learns slowly.
 * Generated faces are left to `npr`: a network that learns both questions answers each worse.
@@ -32,18 +34,24 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from unmask.bench.metrics import auc
+from unmask.errors import LabError
 from unmask.faces.align import cut
-from unmask.judge.bundle import CropRecipe
-from unmask.lab import weights
+from unmask.judge.bundle import CropRecipe, resolve
+from unmask.lab import exported, weights
 from unmask.lab.calibration import card_sections
 from unmask.lab.data import dev
 from unmask.lab.data.faces import FaceCache, Record, landmarks_of
 from unmask.lab.data.view import CELLS, View, to_tensor
-from unmask.lab.forge import Donor, named
+from unmask.lab.forge import Donor, DrawDonor, Forging, named
 from unmask.lab.forge.degrade import Degrade, blur
 from unmask.lab.method import Batch, Data, Method, square
-from unmask.lab.networks.mobilenet import MobileNetV2, load_quantised, restore_batch_norm
-from unmask.types import Face, Pixels, Plane
+from unmask.lab.networks.mobilenet import (
+    MobileNetV2,
+    load_folded,
+    load_quantised,
+    restore_batch_norm,
+)
+from unmask.types import Face, Pixels, Plane, Points
 
 CARD = {
     "title": "Self-blended images with a generator head",
@@ -66,6 +74,7 @@ class Config:
         size: Side of the crop in pixels (the paper: 380).
         margin: Side of the crop in face sides.
         initial: ImageNet weights below the weights folder; empty for random ones.
+        start: Name or folder of a bundle of this method that training goes on from instead.
         pairs: Pairs an epoch.
         light, wear: Strongest wear at the start and at the end; every pair draws its own, because
             full wear on every picture hides blends that ordinary files still show.
@@ -76,11 +85,13 @@ class Config:
         dropout: Before the head.
         without: Sets that training and validation do not see; without `SWAPS` all pairs are blends.
         forging: Module of `unmask.lab.forge` that forges for training; validation keeps "blend".
+        morphs: Share of the forgeries that are morphs instead.
     """
 
     size: int = 128
     margin: float = 1.3
     initial: str = "mobilenet_tflite/mobilenet_v2_tf2_int8_perchannel.safetensors"
+    start: str = ""
     pairs: int = 6144
     light: float = 0.2
     wear: float = 0.6
@@ -91,6 +102,7 @@ class Config:
     dropout: float = 0.2
     without: tuple[str, ...] = ()
     forging: str = "blend"
+    morphs: float = 0.0
 
 
 class Network(nn.Module):
@@ -132,10 +144,14 @@ class SelfBlended(Method):
 
     def initialise(self, network: nn.Module, data: Data) -> None:
         assert isinstance(network, Network)
-        if self.config.initial:
+        if self.config.start:
+            biases = _go_on(network, resolve(self.config.start).model)
+        elif self.config.initial:
             biases = load_quantised(network.trunk, weights.find(self.config.initial))
-            some = [data.train[index]["image"] for index in range(32)]
-            restore_batch_norm(network.trunk, biases, torch.cat(some))
+        else:
+            return
+        some = [data.train[index]["image"] for index in range(32)]
+        restore_batch_norm(network.trunk, biases, torch.cat(some))
 
     def recipe(self) -> CropRecipe:
         """The crop as the runtime cuts it."""
@@ -184,6 +200,30 @@ class SelfBlended(Method):
         return card_sections(logit, label, group, fitted_on)
 
 
+def _go_on(network: Network, path: Path) -> dict[str, Tensor]:
+    """Fill a network from an exported one; returns what `restore_batch_norm` takes.
+
+    Raises:
+        LabError: `bad_recipe` when that is a network of another kind.
+    """
+    found = exported.read(path)
+    named = found.named()
+    for name in ("head", "local"):  # what the export stretched its logit by
+        for part in ("weight", "bias"):
+            if f"{name}.{part}" in named:
+                named[f"{name}.{part}"] *= found.slope
+    try:
+        named["head.bias"] += found.shift
+        left = network.load_state_dict(named, strict=False)
+        folded = [(layer.weight, layer.bias) for layer in found.folded()]
+        biases = load_folded(network.trunk, folded)
+    except (KeyError, RuntimeError) as error:
+        raise LabError("bad_recipe", f"{path} is no network of this method: {error}") from error
+    if any(not name.startswith("trunk.") for name in left.missing_keys):
+        raise LabError("bad_recipe", f"{path} is no network of this method")
+    return biases
+
+
 class _Deployed(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -217,7 +257,8 @@ class _Faces:
     """Records of one split, grouped by what they may stand for."""
 
     def __init__(self, cache: FaceCache, split: str, without: Sequence[str]) -> None:
-        self.cache, self.forge = cache, named("blend")
+        self.cache = cache
+        self.forge: Forging = named("blend")
         groups: dict[tuple[str, int], list[int]] = {}
         for index in range(len(cache)):
             sample = cache.sample(index)
@@ -276,6 +317,14 @@ def blend_pair(faces: _Faces, rng: Rng) -> Pair:
     return Pair((record.pixels, record.face), (forged, record.face), record.sample.set, mask)
 
 
+def _forged(
+    morphs: float, usual: Forging, pixels: Pixels, landmarks: Points, rng: Rng, donor: DrawDonor
+) -> tuple[Pixels, Plane]:
+    """A forgery of the usual kind, or for a share of them a morph."""
+    forge = named("morph") if morphs and rng.random() < morphs else usual
+    return forge(pixels, landmarks, rng, donor)
+
+
 def swap_pair(faces: _Faces, rng: Rng) -> Pair:
     """A frame of a face-swap video and one of an untouched video."""
     real, fake = faces.of(SWAPS, 0, rng), faces.of(SWAPS, 1, rng)
@@ -293,7 +342,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self, cache: FaceCache, split: str, config: Config, recipe: CropRecipe, seed: int
     ) -> None:
         self.faces = _Faces(cache, split, config.without)
-        self.faces.forge = named(config.forging)
+        self.faces.forge = partial(_forged, config.morphs, named(config.forging))
         self.config, self.recipe, self.seed = config, recipe, seed
         self.followed = len(self.faces.roomy) + 1
         self.set_epoch(0)

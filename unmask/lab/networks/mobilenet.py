@@ -8,6 +8,7 @@ the network computes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -176,16 +177,30 @@ def load_quantised(network: MobileNetV2, path: Path) -> dict[str, Tensor]:
     The network is not usable until `restore_batch_norm` was run with these biases.
     """
     tensors = load_file(path)
-    prefixes = sorted({name.split(".")[0] for name in tensors})
-    biases = {}
-    units = [(name, m) for name, m in network.named_modules() if isinstance(m, Unit)]
-    for prefix, (name, unit) in zip(prefixes, units, strict=False):
+    folded = []
+    for prefix in sorted({name.split(".")[0] for name in tensors}):
         kernel = next(v for k, v in tensors.items() if k.startswith(prefix) and "int8" in k)
-        convolution = next(m for m in unit if isinstance(m, nn.Conv2d))
         scale = tensors[f"{prefix}.scale"].float().view(-1, 1, 1, 1)
-        with torch.no_grad():
-            convolution.weight.copy_(kernel.float() * scale)
-        biases[name] = tensors[f"{prefix}.bias"].float()
+        folded.append((kernel.float() * scale, tensors[f"{prefix}.bias"].float()))
+    return load_folded(network, folded)
+
+
+@torch.no_grad()
+def load_folded(network: MobileNetV2, folded: Iterable[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    """Fill the convolutions from kernels and biases that normalisation was folded into.
+
+    Args:
+        network: Not usable until `restore_batch_norm` was run with the biases.
+        folded: In the order of the units; what is more than there are units is left.
+
+    Returns:
+        Each unit's bias by unit name.
+    """
+    units = [(name, m) for name, m in network.named_modules() if isinstance(m, Unit)]
+    biases = {}
+    for (name, unit), (kernel, bias) in zip(units, folded, strict=False):
+        next(m for m in unit if isinstance(m, nn.Conv2d)).weight.copy_(kernel)
+        biases[name] = bias
     return biases
 
 
@@ -197,7 +212,7 @@ def restore_batch_norm(network: MobileNetV2, biases: dict[str, Tensor], images: 
     the next layer sees what it will always see.
 
     Args:
-        network: Filled by `load_quantised`.
+        network: Filled by `load_quantised` or `load_folded`.
         biases: What that returned.
         images: Shape (n, 3, h, w), colours -1..1; a few dozen ordinary pictures.
     """
