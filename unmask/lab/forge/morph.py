@@ -138,8 +138,8 @@ def bending(shape: tuple[int, ...], source: Points, target: Points) -> tuple[Pla
     away = np.concatenate([source - target, np.zeros_like(edge)])
     field = _spline(fixed, away, places).reshape(GRID, GRID, 2)
     fine = (np.linspace(0, GRID - 1, side, dtype=np.float32) for side in (width, height))
-    x, y = np.meshgrid(*fine)
-    full = cv2.remap(field.astype(np.float32), x, y, cv2.INTER_LINEAR)
+    at, down = np.meshgrid(*fine)
+    full = cv2.remap(field.astype(np.float32), at, down, cv2.INTER_LINEAR)
     columns = full[..., 0] + np.arange(width, dtype=np.float32)
     return columns, full[..., 1] + np.arange(height, dtype=np.float32)[:, None]
 
