@@ -17,13 +17,15 @@ HEAD = (100, 0, 352, 230)
 """x0, y0, x1, y1 of head and collar in the portrait."""
 
 
-def photos(folder: Path, count: int, seed: int = 7) -> list[Path]:
-    """JPEGs of 1920 by 1080 with one face each, at varied places and sizes."""
+def photos(
+    folder: Path, count: int, seed: int = 7, width: int = 1920, height: int = 1080
+) -> list[Path]:
+    """JPEGs with one face each, at varied places and sizes."""
     rng = np.random.default_rng(seed)
     paths = []
     for index in range(count):
         path = folder / f"{index:04d}.jpg"
-        cv2.imwrite(str(path), photo(rng), [cv2.IMWRITE_JPEG_QUALITY, 88])
+        cv2.imwrite(str(path), photo(rng, width, height), [cv2.IMWRITE_JPEG_QUALITY, 88])
         paths.append(path)
     return paths
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -24,12 +24,18 @@ import numpy.typing as npt
 import scenes
 from serve_load import photo
 from serving import Server
-from speed import Row, against, origin, row, say, seconds, serve, show, started
+from speed import Row, against, origin, row, say, seconds, show, started
 from worker import Worker
 
 Array = npt.NDArray[np.float64]
 CLIENTS = 4
 """That post at a time: twice as many as there are workers on two cores, so that none waits."""
+
+SIZES = {"12 megapixels": (4000, 3000, 60), "2 megapixels": (1920, 1080, 120)}
+"""Width, height and photos a turn: as phones take them, and as messengers pass them on."""
+WAYS = ("serve", "check --out report.html", "check", "warm check without its start")
+"""The server keeps the report and its pictures of each photo; so does only the first of the others.
+"""
 
 REST = 40.0
 """Seconds after which workers that are not needed have left."""
@@ -37,18 +43,14 @@ REST = 40.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=240)
-    parser.add_argument("--turns", type=int, default=8)
+    parser.add_argument("--photos", type=int, default=120, help="At most, of a turn.")
+    parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--requests", type=int, default=60, help="For the latency.")
     parser.add_argument("--starts", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="A few of each.")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--out", type=Path, help="Write the figures as JSON.")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     wish = parser.parse_args()
-    if wish.worker:
-        serve(reporting())
-        return
     if wish.quick:
         wish.photos, wish.turns, wish.requests, wish.starts = 24, 2, 10, 2
     rows: list[Row] = []
@@ -77,58 +79,55 @@ def timed(words: Sequence[str]) -> float:
 
 
 def throughput(wish: argparse.Namespace, work: Path) -> list[Row]:
-    """Photos a second through the server, and through the command's examiner once it is warm."""
-    say(f"making {wish.photos} photos")
-    paths = scenes.photos(work, wish.photos)
-    plain, reports = started(sys.executable, "check"), Worker(command_with_reports())
+    """Photos a second through the server and through the command, of two sizes."""
+    plain, rows = started(sys.executable, "check"), []
     with Server(work / "data") as server:
-        for warm in (plain, reports):
-            seconds(warm, paths[:2])
-        posted(server, scenes.photos(work, 8, seed=8))  # both workers are up, all is loaded
-        times = []
-        for turn in range(wish.turns):
-            say(f"throughput, turn {turn + 1} of {wish.turns}")
-            some = paths[turn :: wish.turns]
-            posting = posted(server, some) / len(some)
-            times.append((seconds(plain, some), posting, seconds(reports, some)))
+        for name, (width, height, count) in SIZES.items():
+            count = min(count, wish.photos)
+            say(f"making {wish.turns * count} photos of {name}")
+            (work / name).mkdir()
+            sets = [photos(work / name, turn, count, width, height) for turn in range(wish.turns)]
+            warm = photos(work / name, wish.turns, 8, width, height)
+            seconds(plain, warm)
+            posted(server, warm)  # both workers are up, all is loaded
+            times = []
+            for turn, paths in enumerate(sets):
+                say(f"throughput, {name}, turn {turn + 1} of {wish.turns}")
+                times.append(in_turn(server, plain, paths, work / f"{name}-{turn}.html"))
+            rows += compared(name, count, np.array(times))
     plain.close()
-    reports.close()
-    return compared(*np.array(times).T)
+    return rows
 
 
-def compared(plain: Array, ours: Array, reports: Array) -> list[Row]:
-    """Rows of seconds a photo."""
-    ratio = row("serve / check", plain / ours, "x")
-    fair = row("serve / check with reports", reports / ours, "x")
+def photos(folder: Path, turn: int, count: int, width: int, height: int) -> list[Path]:
+    """Distinct photos in a folder of their own."""
+    place = folder / str(turn)
+    place.mkdir()
+    return scenes.photos(place, count, 100 * turn + height, width, height)
+
+
+def in_turn(server: Server, plain: Worker, paths: list[Path], report: Path) -> list[float]:
+    """Seconds for all of them, in the order of `WAYS`."""
+    check = command("check", str(paths[0].parent))
     return [
-        row("photos a second, warm check, verdicts alone", 1 / plain, "1/s"),
-        row("photos a second, warm check with reports", 1 / reports, "1/s"),
-        row("photos a second, serve", 1 / ours, "1/s"),
-        against(ratio, "at least 0.85", ratio.value >= 0.85),
-        against(fair, "at least 0.85", fair.value >= 0.85),
+        posted(server, paths),
+        timed([*check, "--out", str(report)]),
+        timed(check),
+        seconds(plain, paths) * len(paths),
     ]
 
 
-def command_with_reports() -> list[str]:
-    return [sys.executable, __file__, "--worker"]
-
-
-def reporting() -> Callable[[list[str]], None]:
-    """As `unmask check --out r.json --out r.html --out r.csv` works, without its start."""
-    from unmask import Examiner, Report, write
-    from unmask.cli import _check
-    from unmask.memory import keep_freed
-
-    keep_freed(_check.KEPT)
-    examiner = Examiner(threads=2, history=False)
-
-    def work(paths: list[str]) -> None:
-        report = Report(examiner.run, tuple(examiner.stream(paths)))
-        with tempfile.TemporaryDirectory() as place:
-            for kind in ("json", "html", "csv"):
-                write(report, Path(place) / f"r.{kind}")
-
-    return work
+def compared(name: str, count: int, times: Array) -> list[Row]:
+    """Rows of one size; times have the shape (turns, ways)."""
+    ours, *others = times.T
+    rows = [
+        row(f"{name}: {way}, photos a second", count / spent, "1/s")
+        for way, spent in zip(WAYS, times.T, strict=True)
+    ]
+    for way, spent in zip(WAYS[1:], others, strict=True):
+        ratio = row(f"{name}: serve / {way}", spent / ours, "x")
+        rows.append(against(ratio, "at least 0.85", ratio.value >= 0.85))
+    return rows
 
 
 def posted(server: Server, paths: list[Path]) -> float:
