@@ -65,7 +65,7 @@ class Row:
 GENERATED = ("diff_sfhq_t2i", "ffhq256_vs_stylegan_140k")
 PASTED = ("morph_train_canada", "swap_meso")
 LIGHT = {"wear": 0.6, "soft": 1.3, "blurred": 0.0, "morphs": 0.2}
-"""What the shipped face-forgery met in its first 7,000 steps."""
+"""The wear that the shipped face-forgery met for 7,000 steps; and morphs, which it never met."""
 FORGERY = Part("face-forgery", 1600, together=(GENERATED, PASTED), config=LIGHT)
 SYNTHETIC = Part("synthetic-trace", 600, together=(PASTED,))
 ROWS = {
@@ -143,14 +143,13 @@ def bundle(options: argparse.Namespace, part: Part, case: str) -> Path | None:
 
 def shortened(recipe: Recipe, part: Part, without: list[str]) -> Recipe:
     """The recipe in a part of its steps, blind to some sets."""
-    steps = part.steps
     kept = [told for told in recipe.training_data if not set(told["sources"]) & set(without)]
     settings = replace(
         recipe.train,
-        steps=steps,
+        steps=part.steps,
         restarts=(),
-        warmup=min(recipe.train.warmup, steps // 10),
-        validate_every=steps // 2,
+        warmup=min(recipe.train.warmup, part.steps // 10),
+        validate_every=part.steps // 2,
     )
     config = recipe.config | part.config | {"without": without}
     return replace(recipe, train=settings, config=config, training_data=kept)

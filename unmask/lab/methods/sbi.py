@@ -10,8 +10,8 @@ What differs from the paper, and why:
 * A share of real face swaps beside the self-blends.
 * A map of 16x16 cells is trained against the mask of the blend. It is the heat map, and its
   strongest cells take part in the decision, because a blended mouth is a small part of a face.
-* A share of morphs, which are smooth and need not have an edge: without them the network takes what
-  is smooth for genuine.
+* A recipe may have a share of morphs, which are smooth and need not have an edge; the shipped
+  weights met none.
 * Every item is a pair of the same source, worn by the same chain with the same dice; the wear
   grows during training, since a network that meets heavy wear first learns slowly.
 * Generated faces are left to `npr`: a network that learns both questions answers each worse.
@@ -208,11 +208,9 @@ def _go_on(network: Network, path: Path) -> dict[str, Tensor]:
     """
     found = exported.read(path)
     named = found.named()
-    for name in ("head", "local"):  # what the export stretched its logit by
-        for part in ("weight", "bias"):
-            if f"{name}.{part}" in named:
-                named[f"{name}.{part}"] *= found.slope
     try:
+        for name in ("head.weight", "head.bias", "local.weight", "local.bias"):
+            named[name] *= found.slope  # as the export stretched its logit
         named["head.bias"] += found.shift
         left = network.load_state_dict(named, strict=False)
         folded = [(layer.weight, layer.bias) for layer in found.folded()]
