@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--towers", nargs="+", default=list(TOWERS), choices=list(TOWERS))
     parser.add_argument("--turns", type=int, default=10)
     parser.add_argument("--faces", type=int, default=4, help="Of one call.")
+    parser.add_argument("--batch", type=int, default=16, help="Faces of a step; published: 32.")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--clock",
@@ -76,7 +77,8 @@ def main() -> None:
 def command(options: argparse.Namespace) -> str:
     """What was asked for, but for places of this machine."""
     words = [f"--towers {' '.join(options.towers)}", f"--turns {options.turns}"]
-    words += [f"--faces {options.faces}", f"--threads {options.threads}"]
+    words += [f"--faces {options.faces}", f"--batch {options.batch}"]
+    words += [f"--threads {options.threads}"]
     return " ".join(["python benchmarks/repdfd.py", *words, f"--clock {options.clock}"])
 
 
@@ -128,14 +130,20 @@ def take_turns(
     for turn in range(options.turns):
         say(f"{tower}: turn {turn + 1} of {options.turns}")
         for kind, worker in workers.items():
-            times[kind].append(worker.ask() / options.faces)
+            times[kind].append(worker.ask() / faces(options, kind))
     peaks = {kind: ended(worker) for kind, worker in workers.items()}
     return {kind: np.array(values) for kind, values in times.items()}, peaks
 
 
+def faces(options: argparse.Namespace, kind: str) -> int:
+    """Of one call; a worker is told them all as `--faces`."""
+    count: int = options.batch if kind in TRAINING else options.faces
+    return count
+
+
 def started(options: argparse.Namespace, tower: str, work: Path, kind: str) -> Worker:
     command = [sys.executable, __file__, "--worker", kind, "--towers", tower]
-    command += ["--work", str(work), "--faces", str(options.faces)]
+    command += ["--work", str(work), "--faces", str(faces(options, kind))]
     command += ["--threads", str(options.threads), "--clock", options.clock]
     return Worker(command, OMP_NUM_THREADS=str(options.threads))
 
@@ -162,7 +170,8 @@ def serve(options: argparse.Namespace) -> None:
         if line.strip() == MEMORY:
             print(status("VmHWM"), flush=True)
             continue
-        work()  # others had the caches meanwhile; in use, one call follows another
+        if options.worker not in TRAINING:  # a step lasts long enough to make up for it
+            work()  # others had the caches meanwhile; in use, one call follows another
         start = clock()
         work()
         print(clock() - start, flush=True)
