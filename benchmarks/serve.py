@@ -9,6 +9,7 @@ it; ratios are taken turn by turn. `serve_load.py` and `hostile_uploads.py` hold
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -33,8 +34,10 @@ CLIENTS = 4
 
 SIZES = {"12 megapixels": (4000, 3000, 60), "2 megapixels": (1920, 1080, 120)}
 """Width, height and photos a turn: as phones take them, and as messengers pass them on."""
-WAYS = ("serve", "check --out report.html", "check", "warm check without its start")
-"""The server keeps the report and its pictures of each photo; so does only the first of the others.
+OURS = ("serve", "serve without pictures")
+THEIRS = ("check --out report.html", "check --jsonl", "check", "warm check without its start")
+"""The server keeps a report of each photo, with pictures as the first command does or, if asked to,
+without as the second.
 """
 
 REST = 40.0
@@ -107,11 +110,13 @@ def photos(folder: Path, turn: int, count: int, width: int, height: int) -> list
 
 
 def in_turn(server: Server, plain: Worker, paths: list[Path], report: Path) -> list[float]:
-    """Seconds for all of them, in the order of `WAYS`."""
+    """Seconds for all of them, in the order of `OURS` and `THEIRS`."""
     check = command("check", str(paths[0].parent))
     return [
         posted(server, paths),
+        posted(server, paths, pictures="no"),
         timed([*check, "--out", str(report)]),
+        timed([*check, "--jsonl"]),
         timed(check),
         seconds(plain, paths) * len(paths),
     ]
@@ -119,22 +124,19 @@ def in_turn(server: Server, plain: Worker, paths: list[Path], report: Path) -> l
 
 def compared(name: str, count: int, times: Array) -> list[Row]:
     """Rows of one size; times have the shape (turns, ways)."""
-    ours, *others = times.T
-    rows = [
-        row(f"{name}: {way}, photos a second", count / spent, "1/s")
-        for way, spent in zip(WAYS, times.T, strict=True)
-    ]
-    for way, spent in zip(WAYS[1:], others, strict=True):
-        ratio = row(f"{name}: serve / {way}", spent / ours, "x")
+    spent = dict(zip((*OURS, *THEIRS), times.T, strict=True))
+    rows = [row(f"{name}: {way}, photos a second", count / spent[way], "1/s") for way in spent]
+    for ours, theirs in itertools.product(OURS, THEIRS):
+        ratio = row(f"{name}: {ours} / {theirs}", spent[theirs] / spent[ours], "x")
         rows.append(against(ratio, "at least 0.85", ratio.value >= 0.85))
     return rows
 
 
-def posted(server: Server, paths: list[Path]) -> float:
+def posted(server: Server, paths: list[Path], **options: str) -> float:
     """Seconds for all of them, each posted alone by one of a few clients."""
 
     def post(path: Path) -> None:
-        answer = server.analyse((path.name, path.read_bytes()), wait=30)
+        answer = server.analyse((path.name, path.read_bytes()), wait=30, **options)
         if answer.status != 200 or answer.json["state"] != "done":
             raise RuntimeError(f"{answer.status}: {answer.body[:200]!r}")
 

@@ -117,6 +117,7 @@ def test_options_reach_the_server(open_page: Open, server: Server) -> None:
     page.get_by_label("False alarms").select_option("fpr=0.01")
     page.get_by_label("Promised error").select_option("0.2")
     page.get_by_label("Frames of a video").select_option("100")
+    page.get_by_label("Pictures in the report").select_option("no")
     expect(page.get_by_text("Gives a heat map of what was blended in.")).to_be_visible()
     page.get_by_role("checkbox", name=re.compile("^Synthetic-trace")).uncheck()
     drop(page, GENUINE)
@@ -126,6 +127,8 @@ def test_options_reach_the_server(open_page: Open, server: Server) -> None:
     assert asked["promise"] == pytest.approx(0.2)
     assert asked["frames"] == 100
     assert asked["detectors"] == ["face-forgery"]
+    assert asked["pictures"] is False
+    expect(page.locator(".finding img")).to_have_count(0)
     page.get_by_text("How this was made").click()
     expect(page.get_by_text("fpr=0.01 promise=0.2, threshold")).to_be_visible()
 

@@ -41,6 +41,7 @@ def test_an_upload_is_accepted_and_done(server: Server) -> None:
         "promise": None,
         "frames": 32,
         "fps": None,
+        "pictures": True,
     }
 
 
@@ -186,6 +187,7 @@ def test_what_is_no_request_of_ours(server: Server, method: str, path: str, code
         ({"frames": "8", "fps": "2"}, "bad_option"),
         ({"fps": "inf"}, "bad_option"),
         ({"fps": "2000"}, "bad_option"),
+        ({"pictures": "maybe"}, "bad_option"),
         ({"path": "/etc/passwd"}, "bad_field"),
         ({"url": "http://example.org/a.jpg"}, "bad_field"),
     ],
@@ -208,6 +210,7 @@ def test_options_that_can_be(server: Server) -> None:
         "promise": None,
         "frames": None,
         "fps": 2.0,
+        "pictures": True,
     }
 
 

@@ -84,6 +84,15 @@ def test_a_job_is_done(line: Any, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} > {"report.json", "pictures.json"}
 
 
+def test_no_picture_is_kept_of_a_job_that_asks_for_none(line: Any, tmp_path: Path) -> None:
+    worker._work(job(tmp_path, "portrait_forged.jpg", "video.mp4", pictures=False), line[0])
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {"report.json", "pictures.json"}
+    again = results.read(lambda name: (out / name).read_bytes())
+    assert [finding.verdict for finding in again.findings] == ["likely_manipulated"] * 2
+    assert "data:image" not in render(again, ".html")
+
+
 def test_a_job_that_cannot_be_says_why(line: Any, tmp_path: Path) -> None:
     worker._work(job(tmp_path, "portrait.jpg", detectors=["gone"]), line[0])
     assert line[1].messages[-1]["failed"]["code"] == "unknown_detector"

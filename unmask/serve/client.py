@@ -49,7 +49,8 @@ def analyse(
         url: Of the server.
         token: Of the server, if it asks for one.
         wait: Seconds to wait for the end, and for a full queue; `None` to return at once.
-        options: `detectors`, `at`, `promise`, `frames`, `fps`, as `unmask check` has them.
+        options: `detectors`, `at`, `promise`, `frames`, `fps`, as `unmask check` has them;
+            `pictures="no"` to have no picture kept.
 
     Returns:
         The analysis; `queued` or `running` when it had not ended in time.

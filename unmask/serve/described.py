@@ -62,6 +62,7 @@ def form(bounds: Bounds) -> dict[str, Any]:
         "promise": ("Answer only where so small an error can be promised.", "0.1"),
         "frames": ("Frames of a video, spread evenly, or `all`.", "32"),
         "fps": ("Or so many frames of a video a second.", "2"),
+        "pictures": ("`no`: neither preview, faces nor heat maps are kept.", "yes"),
     }
     options = {
         name: {"type": "string", "description": text, "examples": [example]}

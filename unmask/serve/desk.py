@@ -108,9 +108,9 @@ class Desk:
         """
         asked = Options.of(upload.fields)
         models = await self._models(asked)
-        terms = (asked.document(), models, limits(self.settings))
-        key = opts.key(upload.files, *terms)
-        entry = Entry(secrets.token_hex(16), key, upload.files, asked.document(), models)
+        told = asked.document()
+        key = opts.key(upload.files, told, models, limits(self.settings))
+        entry = Entry(secrets.token_hex(16), key, upload.files, told, models)
         try:
             record, fresh = await self.clerk(self._enter, entry, upload)
         except QueueFullError:

@@ -28,6 +28,7 @@ _COMMON: Final[dict[str, Any]] = {
         "promise": None,
         "frames": 32,
         "fps": None,
+        "pictures": True,
     },
     "progress": {"done": 1.0, "file": 0, "files": 1},
     "exit_code": 0,

@@ -18,7 +18,7 @@ from unmask.errors import ConfigError
 if TYPE_CHECKING:
     from unmask.judge.card import Card
 
-FIELDS = ("detectors", "at", "promise", "frames", "fps")
+FIELDS = ("detectors", "at", "promise", "frames", "fps", "pictures")
 AT = "fpr=0.05"
 FRAMES = 32
 MOST_FRAMES = 100_000
@@ -36,6 +36,7 @@ class Options:
         promise: Error that an answer must keep; `None` for no promise.
         frames: Frames of a video; `None` for all of them, or when `fps` is given.
         fps: Frames per second of a video.
+        pictures: Whether a preview, faces and heat maps are kept with the report.
     """
 
     detectors: tuple[str, ...] | None = None
@@ -43,6 +44,7 @@ class Options:
     promise: float | None = None
     frames: int | None = FRAMES
     fps: float | None = None
+    pictures: bool = True
 
     @classmethod
     def of(cls, fields: Mapping[str, str]) -> Options:
@@ -67,6 +69,7 @@ class Options:
             promise=_number(given, "promise"),
             frames=_frames(given.get("frames", str(FRAMES))) if fps is None else None,
             fps=fps,
+            pictures=_whether(given, "pictures"),
         )
 
     def document(self) -> dict[str, Any]:
@@ -162,6 +165,13 @@ def _number(given: Mapping[str, str], name: str) -> float | None:
     if not 0 < value <= 1000:
         raise _bad(f"{name} takes a number above 0, not {given[name]!a}.")
     return value
+
+
+def _whether(given: Mapping[str, str], name: str) -> bool:
+    told = given.get(name, "yes")
+    if told not in {"yes", "no"}:
+        raise _bad(f"{name} takes yes or no, not {told!a}.")
+    return told == "yes"
 
 
 def _bad(message: str) -> ConfigError:

@@ -47,6 +47,7 @@ class Options(BaseModel):
     promise: float | None
     frames: Annotated[int | None, Field(ge=1, description="null for every frame, or with fps.")]
     fps: float | None
+    pictures: Annotated[bool, Field(description="Whether any were to be kept.")]
 
 
 class Progress(BaseModel):

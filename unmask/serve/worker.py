@@ -122,6 +122,7 @@ def examiner(options: str, limits: str, models: str = "") -> Any:
         limits=Limits(**json.loads(limits)),
         sampling=Sampling(frames=asked.get("frames", 32), fps=asked.get("fps")),
         threads=1,
+        pictures=asked.get("pictures", True),
     )
 
 

@@ -26,6 +26,11 @@ const FRAMES = [
   ["all", "All (slow)"],
 ];
 
+const PICTURES = [
+  ["", "Keep them (usual)"],
+  ["no", "Keep none"],
+];
+
 const ALARMS =
   "How many unmanipulated faces may reach the threshold by mistake. Fewer false alarms mean more " +
   "missed forgeries.";
@@ -34,6 +39,9 @@ const PROMISE =
   "faces alike. All else becomes inconclusive.";
 const EXAMINED =
   "How many are examined, spread evenly; what lies between them is not seen. More take longer.";
+const KEPT =
+  "Without them the report has neither preview, faces nor heat maps, and only its numbers and words " +
+  "stay on the disk.";
 
 /** @returns {Options} */
 export function options() {
@@ -41,6 +49,7 @@ export function options() {
   const at = selection("at", POINTS, "fpr=0.05");
   const promise = selection("promise", PROMISES, "");
   const frames = selection("frames", FRAMES, "");
+  const pictures = selection("pictures", PICTURES, "");
   const node = h(
     "details",
     { class: "options", ontoggle: () => node.open && fill(boxes) },
@@ -51,10 +60,11 @@ export function options() {
       field(at, "False alarms", ALARMS),
       field(promise, "Promised error", PROMISE),
       field(frames, "Frames of a video", EXAMINED),
+      field(pictures, "Pictures in the report", KEPT),
       h("fieldset", h("legend", "Detectors"), boxes),
     ),
   );
-  return { node, fields: () => fields(boxes, { at, promise, frames }) };
+  return { node, fields: () => fields(boxes, { at, promise, frames, pictures }) };
 }
 
 /** Only what differs from the server's own defaults is sent, so that equal questions stay equal. */
