@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,39 +78,6 @@ def test_the_photo_beside_a_trace_has_lost_its_blocks_too(regions: list[Region])
     genuine = npr.Pairs(regions[:1], config, 1)[0]["image"][0].numpy()
     for window in (genuine, genuine[:, ::-1]):
         assert not (views == window).all((2, 3, 4)).any()
-
-
-def test_what_is_exchanged_takes_its_label_along() -> None:
-    image = np.repeat(np.array([0, 255], np.uint8), 128 * 96 * 3).reshape(2, 128, 96, 3)
-    cells = np.repeat(np.array([0, 1], np.float32), 8 * 6).reshape(2, 8, 6)
-    for seed in range(8):
-        npr.exchange(image, cells, np.random.default_rng(seed))
-        assert (np.kron(cells, np.full((16, 16), 255)) == image[..., 0]).all()
-        assert (cells.sum(0) == 1).all()
-        assert 0 < cells[0].sum() < cells[0].size
-
-
-def test_a_mixed_window_holds_cells_of_both_labels(regions: list[Region]) -> None:
-    plain = npr.Pairs(regions, SMALL, 1)[0]
-    assert plain["cells"].tolist() == [[[label] * 8] * 8 for label in (0, 1)]
-    mixed = npr.Pairs(regions, replace(SMALL, mixed=1.0), 1)[0]
-    assert mixed["label"].tolist() == [0, 1]
-    assert all(set(cells.flatten().tolist()) == {0, 1} for cells in mixed["cells"])
-
-
-def test_windows_are_turned_by_quarters() -> None:
-    region = _region(0, "lfw", 0)
-    ramp = np.repeat(np.arange(200, dtype=np.uint8)[:, None, None], 200, 1)
-    region = replace(region, pixels=np.repeat(ramp, 3, 2))
-    config = replace(SMALL, trace=1, gan=0, diffusion=0, rescaled=0, sharpened=0, light=0)
-    seen: dict[bool, set[tuple[int, int]]] = {False: set(), True: set()}
-    for turned, found in seen.items():
-        pairs = npr.Pairs([region], replace(config, turned=turned), 1)
-        for index in range(24):
-            window = pairs[index]["image"][0].float().mean(2)
-            slopes = (window[100] - window[20]).mean(), (window[:, 100] - window[:, 20]).mean()
-            found.add(tuple(int(slope / 40) for slope in slopes))
-    assert seen == {False: {(2, 0)}, True: {(2, 0), (-2, 0), (0, 2), (0, -2)}}
 
 
 def test_sharper_raises_contrast_at_edges() -> None:

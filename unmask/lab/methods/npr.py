@@ -36,7 +36,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,9 +61,6 @@ CARD = {
 }
 
 Rng = np.random.Generator
-Array = npt.NDArray[np.float32]
-CELL = 16
-"""Side of a cell in pixels."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +81,6 @@ class Config:
         matched: Whether the photo beside a trace is always resampled and diffusion faces and their
             rivals are always shrunk; else the JPEG blocks that forging wipes out tell a little.
         sharpened: Chance of an unsharp mask.
-        turned: Whether windows are turned by quarters.
-        mixed: Chance that the windows of a pair exchange a rectangle of cells, so that no cell can
-            be told by whose face it is in.
         light, strength: Strongest wear at the start and at the end; every pair draws its own.
         ramp: Epochs until the wear is at its strongest.
         pairs: Pairs an epoch.
@@ -110,8 +103,6 @@ class Config:
     smallest: float = -1.0
     matched: bool = True
     sharpened: float = 0.2
-    turned: bool = False
-    mixed: float = 0.0
     light: float = 0.2
     strength: float = 0.7
     ramp: int = 4
@@ -186,8 +177,8 @@ class NeighbouringPixels(_generated.Generated):
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         cells = network(_generated.prepared(batch["image"].flatten(0, 1))).float()
-        label = batch["cells"].flatten(0, 1) * 0.95 + 0.025
-        return {"loss": F.binary_cross_entropy_with_logits(cells, label)}
+        label = batch["label"].flatten(0, 1)[:, None, None] * 0.95 + 0.025
+        return {"loss": F.binary_cross_entropy_with_logits(cells, label.expand_as(cells))}
 
     def logits(self, network: nn.Module, windows: Tensor) -> Tensor:
         out: Tensor = network(_generated.prepared(windows)).mean((1, 2))
@@ -252,12 +243,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         fake = real if kind == TRACE else self._any(kind, 1, rng)
         dice = int(rng.integers(1 << 62))
         windows = [self._window(real, kind, False, dice), self._window(fake, kind, True, dice)]
-        image, label = np.stack(windows), np.array([0, 1], np.float32)
-        cells = np.tile(label[:, None, None], (1, image.shape[1] // CELL, image.shape[2] // CELL))
-        if rng.random() < self.config.mixed:
-            exchange(image, cells, rng)
-        told = {"image": image, "label": label, "cells": cells}
-        return {name: torch.from_numpy(value) for name, value in told.items()}
+        return {"image": torch.from_numpy(np.stack(windows)), "label": torch.tensor([0.0, 1.0])}
 
     def _kind(self, rng: Rng) -> int:
         return int(rng.choice(len(self.kinds), p=self.shares))
@@ -282,9 +268,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         side = min(math.ceil(size / scale), *pixels.shape[:2])
         top, left = (int(cutting.random() * (length - side + 1)) for length in pixels.shape[:2])
         window = pixels[top : top + side, left : left + side]
-        window = window[:, ::-1] if cutting.random() < 0.5 else window
-        window = np.rot90(window, int(cutting.integers(4))) if config.turned else window
-        window = np.ascontiguousarray(window)
+        window = np.ascontiguousarray(window[:, ::-1] if cutting.random() < 0.5 else window)
         if kind == TRACE and manipulated:
             window = upsample.trace(window, forging, self.stages)
         elif (config.matched and kind == TRACE) or forging.random() < config.resampled:
@@ -296,22 +280,6 @@ class Pairs(Dataset[dict[str, Tensor]]):
         ramp = min(1.0, self.epoch / max(1, config.ramp))
         strongest = config.light + (config.strength - config.light) * ramp
         return Degrade(strongest * wearing.random())(window, wearing)
-
-
-def exchange(image: Pixels, cells: Array, rng: Rng) -> None:
-    """Exchange a rectangle of cells between two windows, in place.
-
-    Args:
-        image: Shape (2, h, w, 3).
-        cells: Their labels, shape (2, h / 16, w / 16).
-        rng: Draws the rectangle, a quarter to three quarters of each side.
-    """
-    sides = [int(rng.integers(count // 4, 3 * count // 4 + 1)) for count in cells.shape[1:]]
-    starts = [int(rng.integers(n - m + 1)) for n, m in zip(cells.shape[1:], sides, strict=True)]
-    ends = [start + side for start, side in zip(starts, sides, strict=True)]
-    for part, scale in ((cells, 1), (image, CELL)):
-        rows, columns = (slice(scale * a, scale * b) for a, b in zip(starts, ends, strict=True))
-        part[:, rows, columns] = part[::-1, rows, columns].copy()
 
 
 def sharper(pixels: Pixels, rng: Rng) -> Pixels:
