@@ -15,14 +15,12 @@ time instead.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import string
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,8 @@ import numpy as np
 import speed
 from speed import Row, against, row, say
 from worker import Worker
+
+from unmask import memory
 
 TOWERS = {
     "B/16": ((768, 3072, 12, 12, 16), (512, 2048, 12, 8), 512),
@@ -174,16 +174,11 @@ def serve(options: argparse.Namespace) -> None:
             continue
         if options.worker not in TRAINING:  # a step lasts long enough to make up for it
             work()  # others had the caches meanwhile; in use, one call follows another
-        start = clock()
-        work()
-        print(clock() - start, flush=True)
-        give_back()
-
-
-def give_back() -> None:
-    """Leave the memory of what was freed to the others, whose turn it is now."""
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
+        with memory.turn(memory.MUCH + 1):  # others need the memory that it frees
+            start = clock()
+            work()
+            spent = clock() - start
+        print(spent, flush=True)
 
 
 def settle() -> None:
