@@ -74,8 +74,8 @@ ROWS = {
     "trace-alone": Row((SYNTHETIC,)),
     "log-odds-added": Row((FORGERY, SYNTHETIC), fitted=False),
     "no-simulated-traces": Row((FORGERY, replace(SYNTHETIC, never=(TRACE,)))),
-    "peer-npr": Row((Part("peer-npr", 700, together=(GENERATED, PASTED)),)),
-    "peer-xception": Row((Part("peer-xception", 300, together=(GENERATED, PASTED)),)),
+    "peer-npr": Row((Part("peer-npr", 400, together=(GENERATED, PASTED)),)),
+    "peer-xception": Row((Part("peer-xception", 150, together=(GENERATED, PASTED)),)),
 }
 ADDED = {"strongest": 0.0, "intercept": 0.0, "operating_points": []}
 """A fusion that only adds log-odds."""
