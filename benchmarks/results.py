@@ -57,12 +57,10 @@ def main() -> None:
             print(f"\n{name}", file=sys.stderr, flush=True)
             part = _made(options, name) | _rounded(PARTS[name](options))
             pages.save(pages.load() | {name: part})
-        if options.speed and options.speed.is_file():
-            timed = json.loads(options.speed.read_text("utf-8"))
-            pages.save(pages.load() | {"speed": timed})
-    if options.cost:
-        cost = _rounded(json.loads(options.cost.read_text("utf-8")))
-        pages.save(pages.load() | {"repdfd_cost": cost})
+    for name, path in {"speed": options.speed, "repdfd_cost": options.cost}.items():
+        if path:
+            taken = _rounded(json.loads(path.read_text("utf-8")))
+            pages.save(pages.load() | {name: taken})
     for page in pages.write():
         print(page.relative_to(pages.ROOT))
 
@@ -78,7 +76,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="videos or photos a class and part, or a source")
     parser.add_argument("--draws", type=int, default=DRAWS, help="of the bootstrap")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), help="measure only these parts")
-    parser.add_argument("--speed", type=Path, default=Path("speed.json"), help="of `make speed`")
+    timed = Path("speed.json")
+    parser.add_argument(
+        "--speed", type=Path, default=timed if timed.is_file() else None, help="of `make speed`"
+    )
     parser.add_argument("--cost", type=Path, help="of `benchmarks/repdfd.py`, taken over")
     options = parser.parse_args()
     if not options.pages and not options.data:
