@@ -55,16 +55,6 @@ def test_sets(part: Any) -> Iterator[str]:
 @block("one_source_out")
 def ablation(part: Any) -> Iterator[str]:
     """Detectors trained once for each test set."""
-    yield from _trained(part)
-
-
-@block("trained_peers")
-def trained_peers(part: Any) -> Iterator[str]:
-    """The same of peers that were trained here."""
-    yield from _trained(part)
-
-
-def _trained(part: Any) -> Iterator[str]:
     names = [name for name, kind in part["kinds"].items() if kind == "variant"]
     if not names:
         yield "No training for each test set was at hand."

@@ -7,8 +7,7 @@ Each part of the measurement replaces the one of the same name in `docs/results.
 are not asked for by `--only` stay. Scores are kept in the folder OUT, so a stopped run goes on.
 
 WEIGHTS holds a folder for each published detector of `unmask.bench.peers`, with files of weights.
-The parts vision_language and trained_peers are only measured when they are named, on RUNS of their
-own.
+The part vision_language is only measured when it is named, on RUNS of its own.
 RUNS/VARIANT/TEST_SET are bundles that were trained without the sources of a test set; a bundle
 RUNS/VARIANT/all serves test sets whose sources are in no training; a folder of bundles in place of
 one is fused. RUNS/final, or another variant by `--reference`, is what all others are compared with;
@@ -114,19 +113,15 @@ def one_source_out(options: argparse.Namespace) -> Part:
     }
 
 
-def trained_peers(options: argparse.Namespace) -> Part:
-    """As `one_source_out`, of trainings alone: those of large peers are seldom repeated."""
-    document, names = _trainings(options, "trained_peers", options.reference or FINAL)
-    return document | {
-        "kinds": dict.fromkeys(names, "variant"),
-        "recipes": {name: _recipe(options.runs / name) for name in names},
-    }
-
-
 def vision_language(options: argparse.Namespace) -> Part:
     """The methods that `benchmarks/vision_language.py` trained, untouched."""
-    document, names = _trainings(options, "vision_language", options.reference)
-    costs = {name: _cost(options.runs / name) for name in names}
+    variants, reference = _variants(options.runs), options.reference
+    if reference not in variants:
+        raise SystemExit(f"--reference names one of {', '.join(variants) or 'no variants'}")
+    words = {reference: variants[reference]} | variants
+    document = _bench(options, "vision_language", list(words.values()), ())
+    document["reference"] = reference
+    costs = {name: _cost(options.runs / name) for name in words}
     order = sorted(costs, key=lambda name: (name != document["reference"], costs[name]["row"]))
     kinds = dict.fromkeys(order, "variant")
     return document | {"kinds": kinds, "costs": {name: costs[name] for name in order}}
@@ -193,11 +188,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], Part]] = {
         benign,
         shared_again,
         double_compression,
-        trained_peers,
         vision_language,
     )
 }
-NAMED = {trained_peers.__name__, vision_language.__name__}
+NAMED = {vision_language.__name__}
 """Parts that are measured only when they are asked for."""
 
 
@@ -219,17 +213,6 @@ def _bench(options: argparse.Namespace, name: str, words: list[str], worn: Itera
     kept = ("test_sets", "test_sets_without_both_classes", "missing", "rows", "means")
     protocol = {n: document["protocol"][n] for n in ("name", "aggregation", "frames")}
     return {"protocol": protocol} | {name: document[name] for name in kept}
-
-
-def _trainings(
-    options: argparse.Namespace, name: str, reference: str | None
-) -> tuple[Part, list[str]]:
-    """What RUNS hold, measured, and their names, the reference first."""
-    variants = _variants(options.runs)
-    if reference not in variants:
-        raise SystemExit(f"--reference names one of {', '.join(variants) or 'no variants'}")
-    words = {reference: variants[reference]} | variants
-    return _bench(options, name, list(words.values()), ()) | {"reference": reference}, list(words)
 
 
 def _alarms(options: argparse.Namespace, words: list[str], conditions: list[Any]) -> Part:
