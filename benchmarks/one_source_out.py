@@ -74,6 +74,7 @@ ROWS = {
     "trace-alone": Row((SYNTHETIC,)),
     "log-odds-added": Row((FORGERY, SYNTHETIC), fitted=False),
     "no-simulated-traces": Row((FORGERY, replace(SYNTHETIC, never=(TRACE,)))),
+    "neither-generator": Row((FORGERY, replace(SYNTHETIC, together=(GENERATED, PASTED)))),
     "peer-npr": Row((Part("peer-npr", 400, together=(GENERATED, PASTED)),)),
     "peer-xception": Row((Part("peer-xception", 150, together=(GENERATED, PASTED)),)),
 }
