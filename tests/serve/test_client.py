@@ -31,10 +31,11 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_a_photo_is_examined_listed_exported_and_erased(server: Server, photo: Path) -> None:
-    found = client.analyse(photo, server.url, TOKEN, frames=8, detectors=["face-forgery"])
+    options = {"frames": 8, "detectors": ["face-forgery"], "pictures": False}
+    found = client.analyse(photo, server.url, TOKEN, **options)
     assert (found["state"], found["files"][0]["name"]) == ("done", 'a "photo" of Zoë.jpg')
     assert found["files"][0]["bytes"] == len(photo.read_bytes())
-    assert (found["options"]["frames"], found["options"]["detectors"]) == (8, ["face-forgery"])
+    assert {name: found["options"][name] for name in options} == options
     assert client.fetch(found["id"], server.url, TOKEN) == found
     assert [one["id"] for one in client.listing(server.url, TOKEN, "zoë")] == [found["id"]]
     assert b"unmask.report/1" in client.export(found["id"], "json", server.url, TOKEN)

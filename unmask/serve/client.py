@@ -50,7 +50,7 @@ def analyse(
         token: Of the server, if it asks for one.
         wait: Seconds to wait for the end, and for a full queue; `None` to return at once.
         options: `detectors`, `at`, `promise`, `frames`, `fps`, as `unmask check` has them;
-            `pictures="no"` to have no picture kept.
+            `pictures=False` to have no picture kept.
 
     Returns:
         The analysis; `queued` or `running` when it had not ended in time.
@@ -246,4 +246,6 @@ def _disposition(name: str) -> str:
 
 def _told(value: object) -> str:
     """An option as a form has it; several values are separated by commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
