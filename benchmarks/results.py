@@ -122,7 +122,7 @@ def vision_language(options: argparse.Namespace) -> Part:
     document = _bench(options, "vision_language", list(words.values()), ())
     document["reference"] = reference
     costs = {name: _cost(options.runs / name) for name in words}
-    order = sorted(costs, key=lambda name: (name != document["reference"], costs[name]["row"]))
+    order = sorted(costs, key=lambda name: (name != reference, costs[name]["row"]))
     kinds = dict.fromkeys(order, "variant")
     return document | {"kinds": kinds, "costs": {name: costs[name] for name in order}}
 
