@@ -85,7 +85,8 @@ class Config:
         dropout: Before the head.
         without: Sets that training and validation do not see; without `SWAPS` all pairs are blends.
         forging: Module of `unmask.lab.forge` that forges for training; validation keeps "blend".
-        morphs: Share of the forgeries that are morphs instead.
+        crossed: Share of the forgeries that put another person's face in instead (`xray`).
+        morphs: Share of the others that are morphs.
     """
 
     size: int = 128
@@ -102,6 +103,7 @@ class Config:
     dropout: float = 0.2
     without: tuple[str, ...] = ()
     forging: str = "blend"
+    crossed: float = 0.0
     morphs: float = 0.0
 
 
@@ -316,11 +318,14 @@ def blend_pair(faces: _Faces, rng: Rng) -> Pair:
 
 
 def _forged(
-    morphs: float, usual: Forging, pixels: Pixels, landmarks: Points, rng: Rng, donor: DrawDonor
+    config: Config, pixels: Pixels, landmarks: Points, rng: Rng, donor: DrawDonor
 ) -> tuple[Pixels, Plane]:
-    """A forgery of the usual kind, or for a share of them a morph."""
-    forge = named("morph") if morphs and rng.random() < morphs else usual
-    return forge(pixels, landmarks, rng, donor)
+    """A forgery of the usual kind, or for some shares of another."""
+    kind = config.forging
+    for name, share in (("morph", config.morphs), ("xray", config.crossed)):
+        if share and rng.random() < share:
+            kind = name
+    return named(kind)(pixels, landmarks, rng, donor)
 
 
 def swap_pair(faces: _Faces, rng: Rng) -> Pair:
@@ -340,7 +345,8 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self, cache: FaceCache, split: str, config: Config, recipe: CropRecipe, seed: int
     ) -> None:
         self.faces = _Faces(cache, split, config.without)
-        self.faces.forge = partial(_forged, config.morphs, named(config.forging))
+        named(config.forging)  # refused now and not by the first picture
+        self.faces.forge = partial(_forged, config)
         self.config, self.recipe, self.seed = config, recipe, seed
         self.followed = len(self.faces.roomy) + 1
         self.set_epoch(0)
