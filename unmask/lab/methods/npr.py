@@ -20,10 +20,6 @@ What differs from the paper, and why:
 * Besides two families of generators it learns from `unmask.lab.forge.upsample`: photos sent through
   random up-sampling layers, since nobody can collect the generators of tomorrow. The same photos
   also go through ordinary resamplers and count as genuine, so that mere enlarging is no evidence.
-* A part of a window may show another face of the same set and class, at the same place in both
-  windows of a pair, so that hundreds of faces are harder to learn by heart (Sangdoo Yun, Dongyoon
-  Han, Seong Joon Oh, Sanghyuk Chun, Junsuk Choe and Youngjoon Yoo, "CutMix", ICCV 2019, arXiv
-  1905.04899, where it is a face of any class).
 * It learns from pairs: both windows pass through the same rescaling and the same wear (blur, noise,
   JPEG, another rescaling) with the same dice, and the wear grows during training.
 
@@ -85,8 +81,6 @@ class Config:
         matched: Whether the photo beside a trace is always resampled and diffusion faces and their
             rivals are always shrunk; else the JPEG blocks that forging wipes out tell a little.
         sharpened: Chance of an unsharp mask.
-        mosaic: Chance that a part of both windows shows another face of the same set and class,
-            where it is a generated one: there are thousands of photos to put traces into.
         light, strength: Strongest wear at the start and at the end; every pair draws its own.
         ramp: Epochs until the wear is at its strongest.
         pairs: Pairs an epoch.
@@ -109,7 +103,6 @@ class Config:
     smallest: float = -1.0
     matched: bool = True
     sharpened: float = 0.2
-    mosaic: float = 0.0
     light: float = 0.2
     strength: float = 0.7
     ramp: int = 4
@@ -246,20 +239,11 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         kind = self.kinds[self._kind(rng)]
-        twins = [self._twins(kind, rng)]
+        real = self._genuine(kind, rng)
+        fake = real if kind == TRACE else self._any(kind, 1, rng)
         dice = int(rng.integers(1 << 62))
-        if kind != TRACE and rng.random() < self.config.mosaic:
-            twins.append(self._twins(kind, rng, twins[0][0].sample.set))
-        windows = [
-            self._window([pair[manipulated] for pair in twins], kind, bool(manipulated), dice)
-            for manipulated in range(2)
-        ]
+        windows = [self._window(real, kind, False, dice), self._window(fake, kind, True, dice)]
         return {"image": torch.from_numpy(np.stack(windows)), "label": torch.tensor([0.0, 1.0])}
-
-    def _twins(self, kind: str, rng: Rng, source: str = "") -> tuple[Region, Region]:
-        """A genuine face, of a source if one is named, and one to be or to become manipulated."""
-        real = self._any(source, 0, rng) if source else self._genuine(kind, rng)
-        return real, real if kind == TRACE else self._any(kind, 1, rng)
 
     def _kind(self, rng: Rng) -> int:
         return int(rng.choice(len(self.kinds), p=self.shares))
@@ -274,25 +258,9 @@ class Pairs(Dataset[dict[str, Tensor]]):
         group = self.groups[source, label]
         return group[int(rng.integers(len(group)))]
 
-    def _window(self, regions: Sequence[Region], kind: str, manipulated: bool, dice: int) -> Pixels:
-        """One or two faces side by side, sharpened and worn with dice of their own."""
-        wearing, placing = (np.random.default_rng((dice, step)) for step in range(2, 4))
-        window, *others = (
-            self._part(region, kind, manipulated, dice + place)
-            for place, region in enumerate(regions)
-        )
-        for other in others:
-            place = _rectangle(self.config.window, placing)
-            window[place] = other[place]
-        if wearing.random() < self.config.sharpened:
-            window = sharper(window, wearing)
-        ramp = min(1.0, self.epoch / max(1, self.config.ramp))
-        strongest = self.config.light + (self.config.strength - self.config.light) * ramp
-        return Degrade(strongest * wearing.random())(window, wearing)
-
-    def _part(self, region: Region, kind: str, manipulated: bool, dice: int) -> Pixels:
-        """Cut, mirror, trace or resample, rescale: a window's side in height and width."""
-        cutting, forging = (np.random.default_rng((dice, step)) for step in range(2))
+    def _window(self, region: Region, kind: str, manipulated: bool, dice: int) -> Pixels:
+        """Cut, mirror, trace or resample, rescale, sharpen, wear: each with dice of its own."""
+        cutting, forging, wearing = (np.random.default_rng((dice, step)) for step in range(3))
         pixels, size, config = region.pixels, self.config.window, self.config
         shrunk, scale = config.matched and kind == _generated.GENERATED[1], 1.0
         if shrunk or cutting.random() < config.rescaled:
@@ -300,19 +268,18 @@ class Pairs(Dataset[dict[str, Tensor]]):
         side = min(math.ceil(size / scale), *pixels.shape[:2])
         top, left = (int(cutting.random() * (length - side + 1)) for length in pixels.shape[:2])
         window = pixels[top : top + side, left : left + side]
-        window = np.array(window[:, ::-1] if cutting.random() < 0.5 else window)
+        window = np.ascontiguousarray(window[:, ::-1] if cutting.random() < 0.5 else window)
         if kind == TRACE and manipulated:
             window = upsample.trace(window, forging, self.stages)
         elif (config.matched and kind == TRACE) or forging.random() < config.resampled:
             window = upsample.plain(window, forging)
-        return window if side == size else resized(window, (size, size), cutting)
-
-
-def _rectangle(side: int, rng: Rng) -> tuple[slice, slice]:
-    """Rows and columns of a part of a square, between a sixteenth and most of it."""
-    lengths = (rng.uniform(0.25, 0.9, 2) * side).astype(int)
-    top, left = (int(rng.integers(side - length + 1)) for length in lengths)
-    return slice(top, top + lengths[0]), slice(left, left + lengths[1])
+        if side != size:
+            window = resized(window, (size, size), cutting)
+        if wearing.random() < config.sharpened:
+            window = sharper(window, wearing)
+        ramp = min(1.0, self.epoch / max(1, config.ramp))
+        strongest = config.light + (config.strength - config.light) * ramp
+        return Degrade(strongest * wearing.random())(window, wearing)
 
 
 def sharper(pixels: Pixels, rng: Rng) -> Pixels:
