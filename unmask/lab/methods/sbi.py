@@ -10,8 +10,8 @@ What differs from the paper, and why:
 * A share of real face swaps beside the self-blends.
 * A map of 16x16 cells is trained against the mask of the blend. It is the heat map, and its
   strongest cells take part in the decision, because a blended mouth is a small part of a face.
-* A recipe may have a share of morphs, which are smooth and need not have an edge; the shipped
-  weights met none.
+* A recipe may have shares of blends of another person's face, whose every texture is another
+  camera's, and of morphs, which are smooth and need not have an edge.
 * Every item is a pair of the same source, worn by the same chain with the same dice; the wear
   grows during training, since a network that meets heavy wear first learns slowly.
 * Generated faces are left to `npr`: a network that learns both questions answers each worse.
