@@ -63,7 +63,9 @@ def card_sections(
     } | ({"conformal": promised} if promised else {})
 
 
-def operating_points(genuine: Floats, source: npt.NDArray[Any]) -> list[dict[str, float]]:
+def operating_points(
+    genuine: Floats, source: npt.NDArray[Any], spare: float = 1.0
+) -> list[dict[str, float]]:
     """Thresholds that no more than a share of genuine pictures reach, in whichever source.
 
     A threshold for the sources' mean lets some of them raise false alarms at several times the
@@ -72,6 +74,7 @@ def operating_points(genuine: Floats, source: npt.NDArray[Any]) -> list[dict[str
     Args:
         genuine: Probabilities of genuine pictures, shape (n,).
         source: Of each, shape (n,).
+        spare: How many times rarer than stated alarms are to be in these sources.
 
     Example:
         >>> found = operating_points(np.r_[0.1, 0.2, 0.3, 0.4], np.array(["a", "a", "b", "b"]))
@@ -80,7 +83,7 @@ def operating_points(genuine: Floats, source: npt.NDArray[Any]) -> list[dict[str
     """
     each = [genuine[source == name] for name in np.unique(source)]
     return [
-        {"fpr": rate, "threshold": max(_upper(values, rate) for values in each)}
+        {"fpr": rate, "threshold": max(_upper(values, rate / spare) for values in each)}
         for rate in FALSE_ALARMS
     ]
 
