@@ -9,8 +9,9 @@ no face is called manipulated on less evidence than the most cautious detector a
 rate then is exact for one detector and near the asked one for several whose errors on genuine
 faces are independent; detectors that err together can push it towards the sum of their rates.
 Thresholds do not travel between sources: those of Unmask's own cards keep their rate in each source
-that they were set on, which leaves less than the rate over all of them. A rate that matters must
-still be measured on genuine pictures of the kind at hand.
+that they were set on, which leaves less than the rate over all of them, and those of their fusion
+keep half of it there. A rate that matters must still be measured on genuine pictures of the kind at
+hand.
 """
 
 from __future__ import annotations
