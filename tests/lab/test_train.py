@@ -380,6 +380,16 @@ def test_operating_points_hold_in_every_source() -> None:
         assert alarms[source == "studio"].mean() > 0.6 * point["fpr"] - 0.003
 
 
+def test_operating_points_may_leave_some_of_the_rate() -> None:
+    genuine, source = np.random.default_rng(3).beta(1, 9, 2000), np.repeat(["web", "film"], 1000)
+    usual, spared = operating_points(genuine, source), operating_points(genuine, source, 2)
+    at = {point["fpr"]: point["threshold"] for point in usual}
+    for point in spared:
+        if point["fpr"] / 2 in at:
+            assert point["threshold"] == at[point["fpr"] / 2] > at[point["fpr"]]
+    assert sum(point["fpr"] / 2 in at for point in spared) >= 3
+
+
 def test_the_card_names_no_source_that_was_kept_from_training() -> None:
     told = {"name": "d", "licence": "MIT"}
     data = [

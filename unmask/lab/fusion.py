@@ -51,7 +51,7 @@ WEAR = (("jpeg", 3), ("shrink_area", 3), ("gaussian_blur", 2), ("gaussian_blur",
 """Further wear, by `unmask.bench.perturb`, beside a random chain."""
 
 SPARE = 2.0
-"""In a source that nobody fitted on, alarms came up to twice as often as in those of the fit."""
+"""On other people, even of the sources of a fit, alarms came up to twice as often as stated."""
 
 LEADS = tuple(float(lead) for lead in np.arange(-3, 3.25, 0.25))
 ROUNDS = 2

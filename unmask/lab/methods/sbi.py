@@ -318,14 +318,13 @@ def blend_pair(faces: _Faces, rng: Rng) -> Pair:
 
 
 def _forged(
-    config: Config, pixels: Pixels, landmarks: Points, rng: Rng, donor: DrawDonor
+    config: Config, forge: Forging, pixels: Pixels, landmarks: Points, rng: Rng, donor: DrawDonor
 ) -> tuple[Pixels, Plane]:
     """A forgery of the usual kind, or for some shares of another."""
-    kind = config.forging
     for name, share in (("morph", config.morphs), ("xray", config.crossed)):
         if share and rng.random() < share:
-            kind = name
-    return named(kind)(pixels, landmarks, rng, donor)
+            forge = named(name)
+    return forge(pixels, landmarks, rng, donor)
 
 
 def swap_pair(faces: _Faces, rng: Rng) -> Pair:
@@ -345,8 +344,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self, cache: FaceCache, split: str, config: Config, recipe: CropRecipe, seed: int
     ) -> None:
         self.faces = _Faces(cache, split, config.without)
-        named(config.forging)  # refused now and not by the first picture
-        self.faces.forge = partial(_forged, config)
+        self.faces.forge = partial(_forged, config, named(config.forging))
         self.config, self.recipe, self.seed = config, recipe, seed
         self.followed = len(self.faces.roomy) + 1
         self.set_epoch(0)
