@@ -44,8 +44,7 @@ class Cache(Kept):
         for name, label in [
             ("lfw_deepfunneled", 0),
             ("utkface_crop", 0),
-            (sbi.SWAPS, 0),
-            (sbi.SWAPS, 1),
+            *((name, label) for name in sbi.FORGED.values() for label in (0, 1)),
         ]:
             pixels = rng.integers(0, 256, (200, 200, 3)).astype(np.uint8)
             sample = Sample(Path(f"{name}{label}"), label, "f", name, name, split, "CC0")
@@ -54,7 +53,7 @@ class Cache(Kept):
 
 @pytest.fixture
 def pairs() -> Pairs:
-    config = Config(pairs=64)
+    config = Config(pairs=64, generated=0.2)
     return Pairs(Cache("train"), "train", config, SelfBlended(config).recipe(), 3)
 
 
@@ -62,12 +61,14 @@ def test_a_pair_says_which_source_it_comes_from(
     pairs: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    for number, name in enumerate(("blend_pair", "swap_pair")):
+    sets = [*pairs.faces.roomy, *sbi.FORGED.values()]
+    for name in ("blend_pair", "forged_pair"):
         plain = getattr(sbi, name)
 
-        def maker(faces: sbi._Faces, rng: sbi.Rng, number: int = number, plain=plain) -> sbi.Pair:
-            pair = plain(faces, rng)
-            made.append(2 if number else list(faces.roomy).index(pair.source))
+        def maker(*args: Any, plain: Any = plain, blend: bool = name == "blend_pair") -> sbi.Pair:
+            pair = plain(*args)
+            made.append((sets if blend else sets[::-1]).index(pair.source))
+            made[-1] = made[-1] if blend else len(sets) - 1 - made[-1]
             return pair
 
         monkeypatch.setattr(sbi, name, maker)
@@ -78,14 +79,14 @@ def test_a_pair_says_which_source_it_comes_from(
         for index in range(30):
             pairs[index]
     assert told == made
-    assert set(told) == set(range(pairs.followed)) == {0, 1, 2}
+    assert set(told) == set(range(pairs.followed)) == set(range(len(sets)))
     assert told[:30] != told[30:]
 
 
 def test_sources_that_stay_hard_are_drawn_more_often(pairs: Pairs) -> None:
     samples = Followed(pairs)
     difficulty = Difficulty(samples.followed)
-    difficulty.follow(torch.tensor([0, 1, 2]), torch.tensor([0.1, 0.1, 0.8]))
+    difficulty.follow(torch.arange(5), torch.tensor([0.1, 0.1, 0.8, 0.1, 0.1]))
     sampler = DifficultySampler(difficulty, torch.Generator().manual_seed(0), samples)
     drawn = [samples.which[index] for _ in range(20) for index in sampler]
     assert drawn.count(2) / len(drawn) > 2 * samples.which.count(2) / len(samples)
@@ -121,8 +122,8 @@ def test_only_of_a_blend_it_is_known_what_was_replaced(pairs: Pairs) -> None:
     assert kinds == {True, False}
 
 
-def test_without_the_swaps_all_pairs_are_blends() -> None:
-    config = Config(swap=1.0, without=(sbi.SWAPS,))
+def test_without_the_forgeries_all_pairs_are_blends() -> None:
+    config = Config(swap=0.5, generated=0.5, without=tuple(sbi.FORGED.values()))
     blends = Pairs(Cache("train"), "train", config, SelfBlended(config).recipe(), 3)
     for index in range(4):
         assert blends.which(index) == 0
@@ -132,6 +133,7 @@ def test_without_the_swaps_all_pairs_are_blends() -> None:
 @pytest.mark.parametrize("forging", ["blend", "self_blend", "xray", "morph"])
 def test_the_recipe_chooses_how_blends_are_forged(forging: str) -> None:
     cache = Cache("train")
+    cache.records *= 2
     for number, record in enumerate(cache.records):  # no two faces of one shape
         points = record.face.landmarks * np.float32([1, 1 + number / 50])
         cache.records[number] = replace(record, face=replace(record.face, landmarks=points))
@@ -144,7 +146,7 @@ def test_the_recipe_chooses_how_blends_are_forged(forging: str) -> None:
         assert item["cells"][1].max() > 0.5
         assert not torch.equal(item["image"][0], item["image"][1])
         assert torch.equal(item["image"], other["image"]) == (forging == "blend")
-    assert Held(cache, recipe, 3).faces.forge is sbi.named("blend")
+    assert Held(cache, recipe, 3, config).faces.forge is sbi.named("blend")
 
 
 def test_shares_of_the_forgeries_are_of_other_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +168,20 @@ def test_shares_of_the_forgeries_are_of_other_kinds(monkeypatch: pytest.MonkeyPa
     assert 25 < made.count("xray") < 55
     assert 15 < made.count("morph") < 45
     assert 15 < made.count("blend") < 45
+
+
+def test_another_face_comes_from_the_same_set(pairs: Pairs) -> None:
+    drawn: list[bool] = []
+
+    def forge(pixels: Any, landmarks: Any, rng: Any, donor: Any) -> Any:
+        drawn.append(np.array_equal(donor(rng)[0], pixels))  # a set has but one genuine face here
+        return pixels, np.ones(pixels.shape[:2], np.float32)
+
+    pairs.faces.forge = forge
+    sources = {sbi.blend_pair(pairs.faces, np.random.default_rng(n)).source for n in range(20)}
+    assert len(sources) == 3
+    assert all(drawn)
+    assert len(drawn) == 20
 
 
 def test_training_goes_on_from_an_exported_network(tmp_path: Path) -> None:
@@ -214,7 +230,7 @@ def test_the_wear_grows_to_what_the_settings_say(pairs: Pairs) -> None:
 def test_tight_crops_are_never_blended(pairs: Pairs) -> None:
     rng = np.random.default_rng(0)
     blended = {pairs.faces.to_blend(rng).sample.set for _ in range(60)}
-    assert blended == {"lfw_deepfunneled", sbi.SWAPS}
+    assert blended == {"lfw_deepfunneled", *sbi.FORGED.values()}
 
 
 def test_a_mirrored_view_mirrors_crop_and_mask() -> None:
@@ -232,11 +248,12 @@ def test_a_mirrored_view_mirrors_crop_and_mask() -> None:
 
 
 def test_validation_pairs_stay_the_same_and_name_their_group() -> None:
-    held = Held(Cache("val"), SelfBlended(Config()).recipe(), 3)
+    config = Config(generated=0.2)
+    held = Held(Cache("val"), SelfBlended(config).recipe(), 3, config)
     assert torch.equal(held[10]["image"], held[10]["image"])
     groups = {(int(item["label"]), item["group"]) for item in (held[i] for i in range(24))}
-    assert all(group < 2 for label, group in groups if label)
-    assert all(group >= 2 for label, group in groups if not label)
+    assert {group for label, group in groups if label} == {0, 1, 2}
+    assert all(group >= 3 for label, group in groups if not label)
 
 
 def test_a_kept_region_holds_the_face_at_its_new_place() -> None:

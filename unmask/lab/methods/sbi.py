@@ -11,10 +11,14 @@ What differs from the paper, and why:
 * A map of 16x16 cells is trained against the mask of the blend. It is the heat map, and its
   strongest cells take part in the decision, because a blended mouth is a small part of a face.
 * A recipe may have shares of blends of another person's face, whose every texture is another
-  camera's, and of morphs, which are smooth and need not have an edge.
+  picture's, and of morphs, which are smooth and need not have an edge. Both take the other face
+  from the same set: with faces of any, the sharp photos of one set, laid into the soft ones of
+  another, made sharpness itself suspicious.
 * Every item is a pair of the same source, worn by the same chain with the same dice; the wear
   grows during training, since a network that meets heavy wear first learns slowly.
-* Generated faces are left to `npr`: a network that learns both questions answers each worse.
+* Generated faces are left to `npr`: a network that learns both questions answers each worse. But
+  one that never met any takes them for the most genuine faces of all, with no hat, hand or hard
+  light across them, and would contradict `npr`; against that, a recipe may have a small share.
 
 Fails on faces generated whole, whose picture holds no edge, and below about 50 pixels of face.
 """
@@ -81,9 +85,11 @@ class Config:
         soft: Of `Degrade`: how far its blur reaches.
         blurred: Share of the pairs that are blurred and not worn otherwise.
         ramp: Epochs until the wear is at its strongest.
-        swap: Share of swaps against genuine frames of the same set; the rest are self-blends.
+        swap: Share of swaps against genuine frames of the same set.
+        generated: Share of faces generated whole against photos of the same set; what neither
+            share takes are blends.
         dropout: Before the head.
-        without: Sets that training and validation do not see; without `SWAPS` all pairs are blends.
+        without: Sets that training and validation do not see.
         forging: Module of `unmask.lab.forge` that forges for training; validation keeps "blend".
         crossed: Share of the forgeries that put another person's face in instead (`xray`).
         morphs: Share of the others that are morphs.
@@ -100,6 +106,7 @@ class Config:
     blurred: float = 0.0
     ramp: int = 8
     swap: float = 0.15
+    generated: float = 0.0
     dropout: float = 0.2
     without: tuple[str, ...] = ()
     forging: str = "blend"
@@ -168,7 +175,7 @@ class SelfBlended(Method):
         recipe = self.recipe()
         return Data(
             train=Pairs(faces, "train", self.config, recipe, seed),
-            val=Held(faces, recipe, seed, self.config.without),
+            val=Held(faces, recipe, seed, self.config),
         )
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -283,9 +290,9 @@ class _Faces:
         """A genuine face of such a set."""
         return self.of(list(self.roomy)[self.set_to_blend(rng)], 0, rng)
 
-    def donor(self, rng: Rng) -> Donor:
-        """Another genuine face, for a forging that needs two."""
-        record = self.to_blend(rng)
+    def donor(self, name: str, rng: Rng) -> Donor:
+        """Another genuine face of a set, for a forging that needs two."""
+        record = self.of(name, 0, rng)
         return record.pixels, landmarks_of(record.face)
 
 
@@ -308,13 +315,17 @@ class Pair(NamedTuple):
 TIGHT = frozenset({"utkface_crop", "landmarks11_pvt"})
 """Sets cropped so closely that a blend has no surroundings it could differ from."""
 SWAPS = "swap_meso"
+FORGED = {"swap": SWAPS, "generated": "ffhq256_vs_stylegan_140k"}
+"""Settings of a share, each with the set whose own forgeries it is of."""
 
 
 def blend_pair(faces: _Faces, rng: Rng) -> Pair:
     """A photo and a forgery made of it."""
     record = faces.to_blend(rng)
-    forged, mask = faces.forge(record.pixels, landmarks_of(record.face), rng, faces.donor)
-    return Pair((record.pixels, record.face), (forged, record.face), record.sample.set, mask)
+    name = record.sample.set
+    landmarks, donor = landmarks_of(record.face), partial(faces.donor, name)
+    forged, mask = faces.forge(record.pixels, landmarks, rng, donor)
+    return Pair((record.pixels, record.face), (forged, record.face), name, mask)
 
 
 def _forged(
@@ -327,17 +338,33 @@ def _forged(
     return forge(pixels, landmarks, rng, donor)
 
 
-def swap_pair(faces: _Faces, rng: Rng) -> Pair:
-    """A frame of a face-swap video and one of an untouched video."""
-    real, fake = faces.of(SWAPS, 0, rng), faces.of(SWAPS, 1, rng)
-    return Pair((real.pixels, real.face), (fake.pixels, fake.face), SWAPS)
+def forged_pair(kind: str, faces: _Faces, rng: Rng) -> Pair:
+    """A genuine picture of a set and one of its forgeries, of which it is not known where."""
+    name = FORGED[kind]
+    real, fake = faces.of(name, 0, rng), faces.of(name, 1, rng)
+    return Pair((real.pixels, real.face), (fake.pixels, fake.face), name)
+
+
+def forged_shares(config: Config) -> dict[str, float]:
+    """The share of the pairs that is of each kind of `FORGED`; the kinds without a share left out.
+
+    Example:
+        >>> forged_shares(Config(swap=0.2)), forged_shares(Config(without=(SWAPS,)))
+        ({'swap': 0.2}, {})
+    """
+    shares = {kind: float(getattr(config, kind)) for kind in FORGED}
+    return {
+        kind: share
+        for kind, share in shares.items()
+        if share and FORGED[kind] not in config.without
+    }
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
     """Training pairs; the same (seed, epoch, index) gives the same pair.
 
     Attributes:
-        followed: Sets that blends are made of, and the swaps.
+        followed: Sets that blends are made of, and sets of forgeries.
     """
 
     def __init__(
@@ -346,7 +373,8 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self.faces = _Faces(cache, split, config.without)
         self.faces.forge = partial(_forged, config, named(config.forging))
         self.config, self.recipe, self.seed = config, recipe, seed
-        self.followed = len(self.faces.roomy) + 1
+        self.forged = forged_shares(config)
+        self.followed = len(self.faces.roomy) + len(self.forged)
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -356,16 +384,20 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self.wear = config.light + (config.wear - config.light) * grown
 
     def which(self, index: int) -> int:
-        """The set of a blend, the last number for a swap: what a pair's dice decide first."""
+        """The set of a blend, or behind those the kind of `FORGED`: what the dice decide first."""
         rng = self._dice(index)
-        return self.followed - 1 if self._swaps(rng) else self.faces.set_to_blend(rng)
+        kind = self._kind(rng)
+        if kind is None:
+            return self.faces.set_to_blend(rng)
+        return len(self.faces.roomy) + list(self.forged).index(kind)
 
     def __len__(self) -> int:
         return self.config.pairs
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = self._dice(index)
-        maker = swap_pair if self._swaps(rng) else blend_pair
+        kind = self._kind(rng)
+        maker = partial(forged_pair, kind) if kind else blend_pair
         real, fake, _, mask = maker(self.faces, rng)
         wear = self._wear(rng)
         dice, shake = int(rng.integers(1 << 31)), int(rng.integers(1 << 31))
@@ -387,8 +419,12 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def _dice(self, index: int) -> Rng:
         return np.random.default_rng((self.seed, self.epoch, index))
 
-    def _swaps(self, rng: Rng) -> bool:
-        return SWAPS not in self.config.without and rng.random() < self.config.swap
+    def _kind(self, rng: Rng) -> str | None:
+        """Of `FORGED`; none for a blend."""
+        if not self.forged:
+            return None
+        bounds = np.cumsum(list(self.forged.values()))
+        return [*self.forged, None][int(np.searchsorted(bounds, rng.random(), side="right"))]
 
     def _wear(self, rng: Rng) -> Callable[[Pixels, Rng], Pixels]:
         strength, soft = float(rng.uniform(0, self.wear)), self.config.soft
@@ -404,14 +440,13 @@ class Held(Dataset[dict[str, Any]]):
     genuine pictures by their source, forged ones by their kind.
     """
 
-    KINDS = ("blend", "swap")
+    KINDS = ("blend", *FORGED)
     EACH = 480
 
-    def __init__(
-        self, cache: FaceCache, recipe: CropRecipe, seed: int, without: Sequence[str] = ()
-    ) -> None:
-        self.faces, self.recipe, self.seed = _Faces(cache, "val", without), recipe, seed
-        self.makers = (blend_pair,) if SWAPS in without else (blend_pair, swap_pair)
+    def __init__(self, cache: FaceCache, recipe: CropRecipe, seed: int, config: Config) -> None:
+        self.faces, self.recipe, self.seed = _Faces(cache, "val", config.without), recipe, seed
+        self.makers = {"blend": blend_pair}
+        self.makers |= {kind: partial(forged_pair, kind) for kind in forged_shares(config)}
         self.sources = sorted(self.faces.roomy)
 
     def __len__(self) -> int:
@@ -419,16 +454,17 @@ class Held(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         pair, label = divmod(index, 2)
-        kind = pair % len(self.makers)
+        kind = list(self.makers)[pair % len(self.makers)]
         rng = np.random.default_rng((self.seed, 1 << 20, pair))
         made = self.makers[kind](self.faces, rng)
         pixels, face = made.fake if label else made.real
         worn = Degrade(0.5 * (pair // len(self.makers) % 2))(pixels, rng)
         (crop,) = cut(worn, face, self.recipe)
-        group = kind if label else len(self.KINDS) + self.sources.index(made.source)
+        number = self.KINDS.index(kind)
+        group = number if label else len(self.KINDS) + self.sources.index(made.source)
         return {
             "image": to_tensor(crop.pixels),
             "label": float(label),
-            "kind": kind,
+            "kind": number,
             "group": group,
         }
