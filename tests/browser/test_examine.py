@@ -53,7 +53,7 @@ def test_one_by_one(open_page: Open, file: Path, verdict: str, figure: str) -> N
     expect(page.get_by_role("heading", level=2).first).to_have_text(verdict)
     expect(page.locator(".certainty")).to_contain_text(re.compile(figure))
     expect(
-        page.get_by_role("img", name=re.compile("^Probability .* threshold 89%")).first
+        page.get_by_role("img", name=re.compile("^Probability .* threshold 88%")).first
     ).to_be_visible()
     expect(page).to_have_title(f"{file.name} – Unmask")
 
