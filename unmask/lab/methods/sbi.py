@@ -12,13 +12,12 @@ What differs from the paper, and why:
   strongest cells take part in the decision, because a blended mouth is a small part of a face.
 * A recipe may have shares of blends of another person's face, whose every texture is another
   picture's, and of morphs, which are smooth and need not have an edge. Both take the other face
-  from the same set: with faces of any, the sharp photos of one set, laid into the soft ones of
-  another, made sharpness itself suspicious.
+  from the same set, so that no set's own sharpness or compression comes to stand for a forgery.
 * Every item is a pair of the same source, worn by the same chain with the same dice; the wear
   grows during training, since a network that meets heavy wear first learns slowly.
 * Generated faces are left to `npr`: a network that learns both questions answers each worse. But
-  one that never met any takes them for the most genuine faces of all, with no hat, hand or hard
-  light across them, and would contradict `npr`; against that, a recipe may have a small share.
+  one that never met any took them for more genuine than photos (AUC 0.38) and contradicted `npr`;
+  a tenth of the pairs of such faces mended that (0.73).
 
 Fails on faces generated whole, whose picture holds no edge, and below about 50 pixels of face.
 """
