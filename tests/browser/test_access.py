@@ -65,7 +65,7 @@ def test_a_report(open_page: Open, several: str, size: tuple[int, int]) -> None:
 
 def test_a_report_of_one_file(open_page: Open, server: Server) -> None:
     page = open_page(f"#/analyses/{examined(server, SAMPLES / 'portrait.jpg')['id']}")
-    expect(page.get_by_text("Strongest in the middle.")).to_be_visible()
+    expect(page.get_by_text("Strongest in the upper part.")).to_be_visible()
     assert flaws(page) == []
 
 

@@ -25,7 +25,7 @@ def test_scrubbing_by_keyboard(open_page: Open, video: str) -> None:
     page = open_page(video)
     line = page.get_by_role("slider", name="Moment of the video")
     title = page.locator(".moment h4")
-    expect(title).to_have_text("Person 1 at 0:08.0")
+    expect(title).to_have_text("Person 1 at 0:06.1")
     expect(
         page.get_by_role("img", name=re.compile("^Probability over time: person 1 peaks at"))
     ).to_be_visible()
@@ -70,11 +70,11 @@ def test_the_forged_stretch_and_the_peaks_lead_to_their_moments(
     page = open_page(video)
     output = page.locator(".steps .now")
     expect(page.locator(".stretches")).to_have_text(
-        re.compile(r"^Over the threshold from 0:04\.\d to 0:10\.0: person 1, up to >99%$")
+        re.compile(r"^Over the threshold from 0:05\.0 to 0:10\.0: person 1, up to >99%$")
     )
     expect(page.locator(".shade")).to_have_count(2)  # the stretch, and its key
     page.locator(".stretches button").click()
-    expect(output).to_have_text(re.compile(r"^0:04\.\d of"))
+    expect(output).to_have_text(re.compile(r"^0:05\.\d of"))
     page.get_by_role("button", name="Moment A, 0:06.1, >99%").click()
     expect(output).to_have_text("0:06.1 of 0:10.0")
     page.get_by_role("list", name="Pictures kept").get_by_role("button").last.click()

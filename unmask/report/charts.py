@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from unmask.report.plain import DIGITS
 from unmask.report.words import between, clock, percent, plain
 from unmask.types import Evidence, Finding, Interval
 
@@ -63,7 +64,8 @@ def _band(interval: Interval | None) -> str:
 
 
 def _unit(probability: float) -> float:
-    return round(100 * min(max(probability, 0), 1), 2)
+    # Of the number that the report tells, so that one read again draws the same line.
+    return round(100 * min(max(round(probability, DIGITS), 0), 1), 2)
 
 
 def timeline(finding: Finding, threshold: float, peaks: Sequence[Peak]) -> str:

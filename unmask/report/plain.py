@@ -16,6 +16,9 @@ from unmask.types import Evidence, Fact, Finding, Media, Quality, Run, Score
 
 Plain = dict[str, Any]
 
+DIGITS = 6
+"""Decimals of a number, unless it is told otherwise."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -35,7 +38,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
-def number(value: float | None, digits: int = 6) -> float | None:
+def number(value: float | None, digits: int = DIGITS) -> float | None:
     """A finite number, rounded to `digits` decimals, or `None`.
 
     Example:
@@ -47,7 +50,7 @@ def number(value: float | None, digits: int = 6) -> float | None:
     return round(float(value), digits)
 
 
-def numbers(values: Iterable[float] | None, digits: int = 6) -> list[float] | None:
+def numbers(values: Iterable[float] | None, digits: int = DIGITS) -> list[float] | None:
     """A list of finite numbers, or `None` when one of them is not."""
     found = [number(value, digits) for value in values or ()]
     return [x for x in found if x is not None] if found and None not in found else None
