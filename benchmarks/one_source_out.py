@@ -79,6 +79,7 @@ ROWS = {
     "neither-generator": Row((FORGERY, replace(SYNTHETIC, together=FEW))),
     "peer-npr": Row((Part("peer-npr", 400, together=FEW),)),
     "peer-xception": Row((Part("peer-xception", 150, together=FEW),)),
+    "peer-efficientnet-b4": Row((Part("peer-efficientnet-b4", 300, together=FEW),)),
 }
 ADDED = {"strongest": 0.0, "intercept": 0.0, "operating_points": []}
 """A fusion that only adds log-odds."""
