@@ -65,6 +65,7 @@ def measure(options: argparse.Namespace, work: Path) -> list[Row]:
     rows = installed_size(options.runtime)
     rows += cold_start(options.runtime, turns=2 * options.turns)
     rows += photo_speed(options, work)
+    rows += kind_of_face(options)
     rows += video_speed(options, work)
     return rows + peak_memory(options, work)
 
@@ -119,11 +120,42 @@ def tower_worker() -> Callable[[list[str]], Any]:
     return forward
 
 
+def network_worker() -> Callable[[list[str]], Any]:
+    """A detector on one face."""
+    from unmask.judge.bundle import resolve
+    from unmask.judge.runtime import Detector
+
+    detector = Detector(resolve("face-forgery"))
+    shown = noise(detector.card.crop.size[0])
+    return lambda faces: [detector.score([(shown,)]) for _ in faces]
+
+
+def domain_worker() -> Callable[[list[str]], Any]:
+    """Whether one face is of the kind that a detector was calibrated on, by all features."""
+    from unmask.judge.domain import FEATURES, PARTS, Domain
+    from unmask.types import Quality
+
+    k = len(FEATURES)
+    domain = Domain(FEATURES, (0.5,) * k, tuple(map(tuple, np.eye(k))), threshold=k, factor=2)
+    quality, shown = Quality(0.5, 64.0, dict.fromkeys(PARTS, 0.5)), noise(224)
+    return lambda faces: [domain.holds(quality, shown) for _ in faces]
+
+
+def noise(side: int) -> Any:
+    """A crop of nothing."""
+    from unmask.types import Crop
+
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    return Crop(pixels, np.eye(2, 3))
+
+
 WORKERS = {
     "check": check_worker,
     "decode": decode_worker,
     "decode-2": decode_twice_worker,
     "tower": tower_worker,
+    "network": network_worker,
+    "domain": domain_worker,
 }
 
 
@@ -182,6 +214,23 @@ def take_turns(options: argparse.Namespace, paths: list[Path]) -> list[Any]:
     for worker in workers:
         worker.close()
     return list(np.array(times).T)
+
+
+def kind_of_face(options: argparse.Namespace) -> list[Row]:
+    """What it costs to tell an unfamiliar face, beside the network that judges the face."""
+    say("telling an unfamiliar face")
+    workers = [started(options.runtime, kind) for kind in ("network", "domain")]
+    faces = [Path()] * 200
+    times = np.array([[seconds(w, faces) for w in workers] for _ in range(options.turns + 1)])
+    for worker in workers:
+        worker.close()
+    network, domain = times[1:].T
+    spent = row("telling an unfamiliar face", 1e3 * domain, "ms")
+    return [
+        row("face-forgery's network, one face", 1e3 * network, "ms"),
+        against(spent, "at most 0.1", spent.value <= 0.1),
+        row("telling an unfamiliar face / network", domain / network, "x"),
+    ]
 
 
 def video_speed(options: argparse.Namespace, work: Path) -> list[Row]:
