@@ -269,19 +269,22 @@ def test_a_path_in_a_file_name_is_a_label(server: Server, name: str, shown: str)
 
 def test_a_link_in_the_data_folder_gets_nothing(server: Server, tmp_path: Path) -> None:
     done = server.post(("l.jpg", b"linked"), query="?wait=30").json
-    (home,) = (server.data / "analyses" / done["id"]).iterdir()
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
-    (home / "0-1-crop.jpg").symlink_to(secret)
-    os.mkfifo(home / "0-2-crop.jpg")
-    for name in ("0-1-crop.jpg", "0-2-crop.jpg"):
-        assert server.ask("GET", f"/v1/analyses/{done['id']}/pictures/{name}").code == "not_found"
-    moved = home.rename(tmp_path / "moved")
-    home.symlink_to(moved)
+    picture = f"/v1/analyses/{done['id']}/pictures/0-preview.jpg"
+    assert server.ask("GET", picture).status == 200
+    (results,) = (server.data / "analyses" / done["id"]).iterdir()
+    moved = results.rename(tmp_path / "moved")
+    for place in (lambda: results.symlink_to(moved), lambda: os.mkfifo(results)):
+        place()
+        assert server.ask("GET", picture).code == "not_found"
+        assert server.state(done["id"])["report"] is None
+        results.unlink()
+    home = results.parent.rename(tmp_path / "home")
+    (home / results.name).hardlink_to(moved)
+    results.parent.symlink_to(home)
+    assert server.ask("GET", picture).code == "not_found"
     assert server.state(done["id"])["report"] is None
     assert server.ask("DELETE", f"/v1/analyses/{done['id']}").status == 204
-    assert (moved / "report.json").exists()
-    assert secret.exists()
+    assert moved.read_bytes() == (home / results.name).read_bytes()
 
 
 def test_a_job_that_kills_its_worker_once_is_done(server: Server) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 
@@ -19,11 +21,12 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     made.close()
 
 
-def kept(folder: Folder, id: str, **files: bytes) -> Path:
-    home = folder.analysis(id) / "place"
-    home.mkdir(parents=True)
-    for name, data in files.items():
-        (home / name).write_bytes(data)
+def kept(folder: Folder, id: str, packing: int = ZIP_STORED, **parts: bytes) -> Path:
+    home = folder.analysis(id)
+    home.mkdir(exist_ok=True)
+    with ZipFile(folder.results(id, "place"), "w", packing) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
     return home
 
 
@@ -44,24 +47,46 @@ def test_an_upload_becomes_an_analysis(folder: Folder) -> None:
     upload = folder.fresh()
     (upload / "0").write_bytes(b"x")
     folder.keep(upload, "id")
-    assert (folder.analysis("id") / "files" / "0").read_bytes() == b"x"
+    assert (folder.analysis("id") / "0").read_bytes() == b"x"
+    kept(folder, "id", good=b"good")
     folder.forget_files("id")
     folder.forget_files("id")
+    assert list(folder.analysis("id").iterdir()) == [folder.results("id", "place")]
+    folder.drop("id", "other")
+    assert folder.read("id", "place", "good") == [b"good"]
+    folder.drop("id", "place")
     assert not list(folder.analysis("id").iterdir())
 
 
 def test_only_plain_files_are_read(folder: Folder, tmp_path: Path) -> None:
-    home = kept(folder, "id", good=b"good")
-    (tmp_path / "secret").write_text("secret")
-    (home / "link").symlink_to(tmp_path / "secret")
-    (home / "folder").mkdir()
-    os.mkfifo(home / "pipe")
-    assert folder.read("id", "place", "good") == b"good"
-    for name in ("link", "folder", "pipe", "gone", "", ".", "..", "../place/good", "good\0"):
-        assert folder.read("id", "place", name) is None, name
+    home = kept(folder, "id", good=b"good", empty=b"")
+    assert folder.read("id", "place", "good", "gone", "empty") == [b"good", None, b""]
+    (home / "link.zip").symlink_to(folder.results("id", "place"))
+    (home / "folder.zip").mkdir()
+    os.mkfifo(home / "pipe.zip")
+    places = ("link", "folder", "pipe", "gone", "", ".", "..", "../id/place", "place.zip\0", "a\0")
+    for place in places:
+        assert folder.read("id", place, "good") == [None], place
     (folder.root / "analyses" / "other").symlink_to(folder.analysis("id"))
-    assert folder.read("other", "place", "good") is None
-    assert folder.read("..", "lock") is None
+    shutil.copy(folder.results("id", "place"), folder.root / "analyses" / "place.zip")
+    for id in ("other", "", ".", "..", "../analyses/id", "id\0", "gone"):
+        assert folder.read(id, "place", "good") == [None], id
+
+
+def test_results_are_not_unpacked(folder: Folder) -> None:
+    kept(folder, "packed", ZIP_DEFLATED, good=b"0" * 10_000)
+    assert folder.read("packed", "place", "good") == [None]
+
+
+@pytest.mark.parametrize("place", [0, 10, 33, 60, 100])
+def test_damaged_results_are_none(folder: Folder, place: int) -> None:
+    kept(folder, "id", good=b"good")
+    whole = folder.results("id", "place").read_bytes()
+    assert len(whole) > 100
+    for damaged in (whole[:place], whole[:place] + b"\xff\xff\xff" + whole[place + 3 :]):
+        folder.results("id", "place").write_bytes(damaged)
+        assert folder.read("id", "place", "good") in ([None], [b"good"])
+    assert folder.read("id", "place", "bad") == [None]
 
 
 def test_links_are_removed_and_not_followed(folder: Folder, tmp_path: Path) -> None:
@@ -80,8 +105,8 @@ def test_links_are_removed_and_not_followed(folder: Folder, tmp_path: Path) -> N
 def test_what_a_killed_server_left_is_removed(folder: Folder) -> None:
     folder.fresh()
     for id in ("waiting", "done", "unknown"):
-        kept(folder, id, result=b"x")
-        (folder.analysis(id) / "files").mkdir()
+        (kept(folder, id, result=b"x") / "0").touch()
+        kept(folder, id).joinpath("other.zip").touch()
     folder.tidy({"waiting": None, "done": "place", "lost": None})
     left = {str(path.relative_to(folder.root)) for path in folder.root.rglob("*")}
     assert left == {
@@ -89,10 +114,9 @@ def test_what_a_killed_server_left_is_removed(folder: Folder) -> None:
         "incoming",
         "analyses",
         "analyses/waiting",
-        "analyses/waiting/files",
+        "analyses/waiting/0",
         "analyses/done",
-        "analyses/done/place",
-        "analyses/done/place/result",
+        "analyses/done/place.zip",
     }
 
 

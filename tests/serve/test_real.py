@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -113,7 +114,8 @@ def test_a_killed_server_goes_on_and_leaves_no_worker(tmp_path: Path) -> None:
         assert sorted(listed) == sorted(ids)
         for id in ids:
             (place,) = (tmp_path / "analyses" / id).iterdir()
-            assert len(json.loads((place / "report.json").read_text())["findings"]) == 1
+            with ZipFile(place) as results:
+                assert len(json.loads(results.read("report.json"))["findings"]) == 1
 
 
 @linux

@@ -63,7 +63,7 @@ def test_a_server_does_not_start_on_a_link(tmp_path: Path, name: str) -> None:
 
 def test_nothing_behind_a_linked_analysis_is_erased(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    for place in ("files", "lease", "other"):
+    for place in ("0", "lease.zip", "other.zip"):
         (elsewhere / place).mkdir(parents=True)
     folder = Folder(tmp_path / "data")
     home = folder.analysis("known")
@@ -76,16 +76,16 @@ def test_nothing_behind_a_linked_analysis_is_erased(tmp_path: Path) -> None:
     folder.close()
 
 
-@pytest.mark.parametrize("linked", ["known/files/0", "known/files", "known"])
+@pytest.mark.parametrize("linked", ["known/0", "known", "."])
 def test_nothing_behind_a_link_is_examined(tmp_path: Path, linked: str) -> None:
-    photo = tmp_path / "real" / "known" / "files" / "0"
+    photo = tmp_path / "real" / "known" / "0"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(SAMPLE.read_bytes())
     place = tmp_path / "analyses" / linked
-    place.parent.mkdir(parents=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(tmp_path / "real" / linked)
     home = tmp_path / "analyses" / "known"
-    job = Job([(str(home / "files" / "0"), "a.jpg")], {}, {}, [], str(home / "lease"))
+    job = Job([(str(home / "0"), "a.jpg")], {}, {}, [], str(home / "lease.zip"))
     with pytest.raises(unmask.UnmaskError) as refused:
         _done(job, None)  # type: ignore[arg-type] - it does not get as far as telling
     assert refused.value.code == "not_found"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -35,9 +36,15 @@ def report() -> Report:
 
 
 @pytest.fixture
-def written(report: Report, tmp_path: Path) -> Path:
+def written(report: Report, tmp_path: Path) -> dict[str, bytes]:
     results.write(report, tmp_path / "out")
-    return tmp_path / "out"
+    return parts(tmp_path / "out")
+
+
+def parts(path: Path) -> dict[str, bytes]:
+    """What results consist of."""
+    with ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 class Told(io.BytesIO):
@@ -79,16 +86,16 @@ def test_a_job_is_done(line: Any, tmp_path: Path) -> None:
         "sent golden.json",
     ]
     assert [one["verdict"] for one in done["verdicts"]] == [*["likely_manipulated"] * 2, None]
-    told = (tmp_path / "out" / "report.json").read_text()
-    assert str(SAMPLES) not in told
-    assert {path.name for path in (tmp_path / "out").iterdir()} > {"report.json", "pictures.json"}
+    written = parts(tmp_path / "out")
+    assert str(SAMPLES) not in written["report.json"].decode()
+    assert set(written) > {"report.json", "pictures.json"}
 
 
 def test_no_picture_is_kept_of_a_job_that_asks_for_none(line: Any, tmp_path: Path) -> None:
     worker._work(job(tmp_path, "portrait_forged.jpg", "video.mp4", pictures=False), line[0])
-    out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == {"report.json", "pictures.json"}
-    again = results.read(lambda name: (out / name).read_bytes())
+    written = parts(tmp_path / "out")
+    assert set(written) == {"report.json", "pictures.json"}
+    again = results.read(written.get)
     assert [finding.verdict for finding in again.findings] == ["likely_manipulated"] * 2
     assert "data:image" not in render(again, ".html")
 
@@ -104,6 +111,18 @@ def test_results_that_find_no_room(line: Any, tmp_path: Path) -> None:
     worker._work(job(tmp_path, "landscape.jpg"), line[0])
     told = line[1].messages[-1]["failed"]
     assert told == {"code": "storage_full", "message": "The results could not be written."}
+
+
+def test_half_written_results_are_removed(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pictures, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        results.write(report, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_jobs_come_one_by_one_and_the_end_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,8 +149,8 @@ def test_no_path_of_the_server_is_told() -> None:
     assert renamed.error.message == "It failed on b.json."
 
 
-def test_a_report_read_again_tells_the_same(report: Report, written: Path) -> None:
-    again = results.read(lambda name: (written / name).read_bytes())
+def test_a_report_read_again_tells_the_same(report: Report, written: dict[str, bytes]) -> None:
+    again = results.read(written.get)
     for suffix in (".json", ".csv", ".jsonl"):
         assert render(again, suffix) == render(report, suffix)
     bare = [
@@ -146,16 +165,16 @@ def test_a_report_read_again_tells_the_same(report: Report, written: Path) -> No
                 assert np.abs(one.heat - other.heat).max() <= 1 / 255
 
 
-def test_a_heat_map_is_laid_over_its_crop(report: Report, written: Path) -> None:
+def test_a_heat_map_is_laid_over_its_crop(report: Report, written: dict[str, bytes]) -> None:
     from PIL import Image
 
     from unmask.report.overlays import heat_map
 
-    shown = json.loads((written / "pictures.json").read_text())
+    shown = json.loads(written["pictures.json"])
     face, evidence = shown[0]["faces"][0], report.findings[0].faces[0]
     assert evidence.crop is not None
     assert evidence.heat is not None
-    with Image.open(written / face["heat"]) as image:
+    with Image.open(io.BytesIO(written[face["heat"]])) as image:
         assert (np.asarray(image.convert("RGBA")) == heat_map(evidence.heat)).all()
     assert face["size"] == evidence.crop.pixels.shape[1]
     assert np.allclose(face["matrix"], evidence.crop.matrix, atol=1e-6)
@@ -163,7 +182,7 @@ def test_a_heat_map_is_laid_over_its_crop(report: Report, written: Path) -> None
     assert shown[3] == {"preview": None, "faces": []}
 
 
-def test_what_is_missing_is_missing(written: Path) -> None:
+def test_what_is_missing_is_missing() -> None:
     assert pictures.colours(None) is None
     assert pictures.heat(None) is None
     with pytest.raises(ValueError, match="no report"):
@@ -175,7 +194,7 @@ def test_an_export_is_written_to_standard_output(
 ) -> None:
     folder = Folder(tmp_path / "data")
     folder.analysis("id").mkdir()
-    results.write(report, folder.analysis("id") / "place")
+    results.write(report, folder.results("id", "place"))
     export.main(str(folder.root), "id", "place", ".csv")
     assert capfdbinary.readouterr().out == render(report, ".csv").encode()
     with pytest.raises(ServeError, match="could not be made"):

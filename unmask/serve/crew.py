@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from unmask.serve.clerk import Clerk
 from unmask.serve.events import Board, Progress
-from unmask.serve.folder import FILES, Folder
+from unmask.serve.folder import Folder
 from unmask.serve.hand import Hand, Message, Task, spawn
 from unmask.serve.metrics import Tally
 from unmask.serve.records import Record
@@ -172,13 +172,12 @@ class Crew:
         home = self._folder.analysis(record.id)
         return {
             "files": [
-                (str(home / FILES / str(place)), file["name"])
-                for place, file in enumerate(record.files)
+                (str(home / str(place)), file["name"]) for place, file in enumerate(record.files)
             ],
             "options": record.options,
             "limits": limits(self._settings),
             "models": record.models,
-            "out": str(home / str(record.lease)),
+            "out": str(self._folder.results(record.id, str(record.lease))),
         }
 
     def _fit_size(self) -> None:

@@ -168,7 +168,7 @@ class Desk:
         now = self.store.fetch(record.id) or record
         if now.state != "done" or now.lease is None:
             return now, [None] * len(names)
-        return now, [self.folder.read(now.id, now.lease, name) for name in names]
+        return now, self.folder.read(now.id, now.lease, *names)
 
     async def export(self, id: str, suffix: str) -> bytes:
         """The report of an analysis in a format.

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from unmask.errors import ServeError
-from unmask.serve.folder import read_plain
+from unmask.serve.folder import read_results
 from unmask.serve.hand import python, without_token
 
 PATIENCE = 60.0
@@ -69,7 +69,7 @@ def main(root: str, id: str, place: str, suffix: str) -> None:
     from unmask.report import render
     from unmask.serve.results import read
 
-    report = read(lambda name: read_plain(Path(root), id, place, name))
+    report = read(lambda name: read_results(Path(root), id, place, name)[0])
     sys.stdout.buffer.write(render(report, suffix).encode())
 
 

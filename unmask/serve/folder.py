@@ -2,10 +2,11 @@
 
     unmask.sqlite3              the store
     incoming/<random>/0, 1 …    uploads that are not complete yet
-    analyses/<id>/files/0, 1 …  complete uploads, until they were examined
-    analyses/<id>/<place>/…     the results; `place` is the lease of the worker that made them
+    analyses/<id>/0, 1 …        complete uploads, until they were examined
+    analyses/<id>/<place>.zip   the results; `place` is the lease of the worker that made them
 
-No name on the disk is chosen by a client.
+No name on the disk is chosen by a client. Files are few, because making and removing them is what
+costs: a file system may take longer for a small one than its worker for what is in it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from unmask.errors import ConfigError, ServeError
 
 STORE = "unmask.sqlite3"
-FILES = "files"
+RESULTS = ".zip"
 REPORT = "report.json"
 PICTURES = "pictures.json"
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -79,15 +82,17 @@ class Folder:
         made.mkdir(mode=0o700)
         return made
 
+    def results(self, id: str, place: str) -> Path:
+        """The file of an analysis' results."""
+        return self.analysis(id) / f"{place}{RESULTS}"
+
     def keep(self, upload: Path, id: str) -> None:
         """Make a complete upload the files of an analysis."""
-        home = self.analysis(id)
-        home.mkdir(mode=0o700)
-        upload.rename(home / FILES)
+        upload.rename(self.analysis(id))
 
-    def read(self, *parts: str) -> bytes | None:
-        """As `read_plain`."""
-        return read_plain(self.root, *parts)
+    def read(self, id: str, place: str, *names: str) -> list[bytes | None]:
+        """As `read_results`."""
+        return read_results(self.root, id, place, *names)
 
     def erase(self, id: str) -> None:
         """Remove everything of an analysis."""
@@ -95,13 +100,20 @@ class Folder:
 
     def forget_files(self, id: str) -> None:
         """Remove what was uploaded for an analysis, once it has ended."""
-        self.drop(id, FILES)
+        self._drop(id, lambda name: not name.endswith(RESULTS))
 
-    def drop(self, id: str, part: str) -> None:
-        """Remove one part of an analysis; nothing behind a link in the place of its folder."""
+    def drop(self, id: str, place: str) -> None:
+        """Remove results of an analysis."""
+        self._drop(id, lambda name: name == f"{place}{RESULTS}")
+
+    def _drop(self, id: str, unwanted: Callable[[str], bool]) -> None:
+        """Remove parts of an analysis; nothing behind a link in the place of its folder."""
         home = self.analysis(id)
-        if not home.is_symlink():
-            erase(home / part)
+        if home.is_symlink():
+            return
+        for part in _members(home):
+            if unwanted(part.name):
+                erase(part)
 
     def tidy(self, known: dict[str, str | None]) -> None:
         """Remove what a killed server or worker left behind.
@@ -118,7 +130,8 @@ class Folder:
                 continue
             kept = known[home.name]
             for part in _members(home):
-                if part.name != (FILES if kept is None else kept):
+                wanted = part.suffix != RESULTS if kept is None else part.stem == kept
+                if not wanted:
                     erase(part)
 
     def free(self) -> int:
@@ -130,27 +143,53 @@ class Folder:
         os.close(self._lock)
 
 
-def read_plain(root: Path, *parts: str) -> bytes | None:
-    """A file below `analyses`; `None` when it is not there, no plain file, or behind a link.
+def read_results(root: Path, id: str, place: str, *names: str) -> list[bytes | None]:
+    """Parts of an analysis' results, `None` for what is not there.
+
+    Nothing is there when the file is no plain file or behind a link.
 
     Args:
         root: The data folder.
-        parts: Id, place and name.
+        id: Of the analysis.
+        place: Of its results.
+        names: Of the parts.
     """
-    if any(part in {"", ".", ".."} or "/" in part or "\0" in part for part in parts):
-        return None
     with ExitStack() as opened:
         try:
-            place = os.open(root / "analyses", os.O_DIRECTORY | _PLAIN)
-            opened.callback(os.close, place)
-            for part in parts[:-1]:
-                place = os.open(part, os.O_DIRECTORY | _PLAIN, dir_fd=place)
-                opened.callback(os.close, place)
-            with open(os.open(parts[-1], _PLAIN, dir_fd=place), "rb") as stream:
-                plain = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-                return stream.read() if plain else None
-        except OSError:
-            return None
+            stream = opened.enter_context(_plain(root, id, f"{place}{RESULTS}", opened))
+            kept = opened.enter_context(zipfile.ZipFile(stream))
+            return [_part(kept, name) for name in names]
+        except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile):
+            return [None] * len(names)
+
+
+def _part(kept: zipfile.ZipFile, name: str) -> bytes | None:
+    """One part, unless it is packed: ours are not, and so none is larger than the file."""
+    try:
+        part = kept.getinfo(name)
+    except KeyError:
+        return None
+    return kept.read(part) if part.compress_type == zipfile.ZIP_STORED else None
+
+
+def _plain(root: Path, id: str, name: str, opened: ExitStack) -> BinaryIO:
+    """A plain file of an analysis; no link on the way is followed.
+
+    Raises:
+        OSError: When there is none.
+        ValueError: For a name that is none.
+    """
+    if any(part in {"", ".", ".."} or "/" in part for part in (id, name)):
+        raise ValueError(name)
+    place = os.open(root / "analyses", os.O_DIRECTORY | _PLAIN)
+    opened.callback(os.close, place)
+    place = os.open(id, os.O_DIRECTORY | _PLAIN, dir_fd=place)
+    opened.callback(os.close, place)
+    stream = open(os.open(name, _PLAIN, dir_fd=place), "rb")  # noqa: SIM115 - the caller's
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise ValueError(name)
+    return stream
 
 
 def erase(path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +24,17 @@ _LEVELS = 255
 Read = Callable[[str], bytes | None]
 """Gives the bytes of a picture by its name."""
 
+Keep = Callable[[str, bytes], None]
+"""Takes a picture's name and its bytes."""
 
-def save(finding: Finding, number: int, folder: Path) -> dict[str, Any]:
+
+def save(finding: Finding, number: int, keep: Keep) -> dict[str, Any]:
     """Save the pictures of one finding.
 
     Args:
         finding: With pictures or without.
         number: Of the finding in its report.
-        folder: Where the files go.
+        keep: Where the pictures go.
 
     Returns:
         `preview` with name, width and height, or `None`; `faces` with an entry for each of the
@@ -40,9 +42,9 @@ def save(finding: Finding, number: int, folder: Path) -> dict[str, Any]:
     """
     preview, shown = finding.preview, None
     if preview is not None:
-        name = _save(preview, folder / f"{number}-preview.jpg", PREVIEW_QUALITY)
+        name = _save(preview, keep, f"{number}-preview.jpg", PREVIEW_QUALITY)
         shown = {"name": name, "width": preview.shape[1], "height": preview.shape[0]}
-    faces = [_face(one, folder, f"{number}-{i}") for i, one in enumerate(finding.faces)]
+    faces = [_face(one, keep, f"{number}-{i}") for i, one in enumerate(finding.faces)]
     return {"preview": shown, "faces": faces}
 
 
@@ -62,31 +64,35 @@ def heat(data: bytes | None) -> Plane | None:
         return np.asarray(np.asarray(image) / _LEVELS, np.float32)
 
 
-def _face(evidence: Evidence, folder: Path, stem: str) -> dict[str, Any] | None:
+def _face(evidence: Evidence, keep: Keep, stem: str) -> dict[str, Any] | None:
     crop = evidence.crop
     if crop is None:
         return None
-    laid = None if evidence.heat is None else _lay(evidence.heat, folder / f"{stem}-heat.png")
+    laid = None if evidence.heat is None else _lay(evidence.heat, keep, f"{stem}-heat.png")
     return {
-        "crop": _save(crop.pixels, folder / f"{stem}-crop.jpg", CROP_QUALITY),
+        "crop": _save(crop.pixels, keep, f"{stem}-crop.jpg", CROP_QUALITY),
         "heat": laid,
         "matrix": np.asarray(crop.matrix, np.float64).round(6).tolist(),
         "size": crop.pixels.shape[1],
     }
 
 
-def _save(pixels: Pixels, path: Path, quality: int) -> str:
-    Image.fromarray(pixels).save(path, "JPEG", quality=quality)
-    return path.name
+def _save(pixels: Pixels, keep: Keep, name: str, quality: int) -> str:
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "JPEG", quality=quality)
+    keep(name, written.getvalue())
+    return name
 
 
-def _lay(plane: Plane, path: Path) -> str:
+def _lay(plane: Plane, keep: Keep, name: str) -> str:
     levels = np.asarray(np.clip(np.nan_to_num(plane), 0, 1) * _LEVELS, np.uint8)
     image = Image.frombytes("P", levels.shape[::-1], levels.tobytes())
     palette, opacity = _ramp()
     image.putpalette(palette)
-    image.save(path, "PNG", transparency=opacity, compress_level=1)
-    return path.name
+    written = io.BytesIO()
+    image.save(written, "PNG", transparency=opacity, compress_level=1)
+    keep(name, written.getvalue())
+    return name
 
 
 @cache

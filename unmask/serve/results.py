@@ -1,4 +1,4 @@
-"""The results of an analysis as files: the report as JSON, and the pictures that belong to it.
+"""The results of an analysis as one file: the report as JSON, and the pictures that belong to it.
 
 All other formats are made from these when somebody wants them: most reports are never exported, and
 a page for print takes longer to make than the answer.
@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
-from unmask.report import write as write_report
+from unmask.report import render
 from unmask.serve import pictures
 from unmask.serve.folder import PICTURES, REPORT
 from unmask.serve.pictures import Read
@@ -34,26 +35,39 @@ from unmask.types import (
 )
 
 
-def write(report: Report, folder: Path) -> None:
-    """Write all files into a new folder.
+def write(report: Report, path: Path) -> None:
+    """Write everything into a new ZIP archive, in which nothing is packed.
 
     Args:
         report: With the names that the files were uploaded with.
-        folder: To be made.
+        path: Of the archive.
+
+    Raises:
+        OSError: When it cannot be written.
     """
-    folder.mkdir(mode=0o700)
-    write_report(report, folder / REPORT)
-    shown = [
-        pictures.save(finding, number, folder) for number, finding in enumerate(report.findings)
-    ]
-    (folder / PICTURES).write_text(json.dumps(shown))
+    with path.open("xb") as stream:
+        try:
+            with ZipFile(stream, "w") as archive:
+                _fill(archive, report)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _fill(archive: ZipFile, report: Report) -> None:
+    def keep(name: str, data: bytes | str) -> None:
+        archive.writestr(ZipInfo(name), data)  # with no time: a clock before 1980 would not do
+
+    keep(REPORT, render(report, ".json"))
+    shown = [pictures.save(finding, number, keep) for number, finding in enumerate(report.findings)]
+    keep(PICTURES, json.dumps(shown))
 
 
 def read(get: Read) -> Report:
     """Read a report again, pictures and all.
 
     Args:
-        get: Gives the bytes of a file by its name.
+        get: Gives a part's bytes by its name.
 
     Raises:
         ValueError: When something is missing.

@@ -37,7 +37,7 @@ class Job:
         options: As `unmask.serve.options.Options` tells them.
         limits: As `unmask.media.Limits` takes them.
         models: sha256 of the networks; others are not used in their place.
-        out: Folder to be made for the results.
+        out: File to be made for the results.
     """
 
     files: list[tuple[str, str]]
@@ -138,7 +138,7 @@ def _work(job: Job, line: Line) -> None:
 
 def _done(job: Job, line: Line) -> dict[str, Any]:
     """Examine the files, write the results, and tell what the list of analyses shows of them."""
-    from unmask.errors import ConfigError, ServeError
+    from unmask.errors import ServeError
     from unmask.serve.results import write
     from unmask.types import Report
 
@@ -152,7 +152,7 @@ def _done(job: Job, line: Line) -> dict[str, Any]:
     report = Report(tool.run, tuple(findings))
     try:
         write(report, Path(job.out))
-    except (OSError, ConfigError) as error:  # either names a path that is nobody's business
+    except OSError as error:  # it names a path that is nobody's business
         raise ServeError("storage_full", "The results could not be written.") from error
     return {
         "exit_code": report.exit_code,
