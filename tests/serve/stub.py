@@ -1,6 +1,7 @@
 """A worker that examines nothing: what it does stands in the name of the first file.
 
 wait…       says how far it is, and stays there
+write…      says that it writes the results, and goes on with that
 die…        dies
 faint…      dies over the first job of that name, and does the next one; needs STUB_MEMORY
 refuse…     says that it failed
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -39,6 +41,9 @@ def work(job: dict[str, Any]) -> None:
     names = [name for _, name in job["files"]]
     if names[0].startswith("wait"):
         say(progress=[0, 0.5])
+    elif names[0].startswith("write"):
+        say(writing=True)
+        time.sleep(600)
     elif names[0].startswith("die") or (names[0].startswith("faint") and remembered(names[0])):
         os._exit(1)
     elif names[0].startswith("refuse"):

@@ -47,6 +47,36 @@ def test_a_killed_workers_job_is_taken_up_once(tmp_path: Path) -> None:
         assert server.post(("next.jpg", b"next"), query="?wait=30").json["state"] == "done"
 
 
+def test_the_next_job_comes_while_results_are_written(tmp_path: Path) -> None:
+    with here(tmp_path / "data", workers=1) as server:
+        written = server.post(("write.jpg", b"written")).json["id"]
+        first = worker(server)
+        next_one, last = (server.post((f"{i}.jpg", b"%d" % i)).json["id"] for i in range(2))
+        server.until(next_one, "running")
+        assert server.state(last)["state"] == "queued"
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: worker(server) != first)
+        os.kill(worker(server), signal.SIGKILL)
+        assert server.until(written, "failed")["error"]["code"] == "worker_lost"
+        for id in (next_one, last):
+            server.until(id, "done")
+        assert b"unmask_workers_lost_total 2.0" in server.ask("GET", "/metrics").body
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_a_worker_has_next_can_be_erased(tmp_path: Path, place: int) -> None:
+    with here(tmp_path / "data", workers=1) as server:
+        ids = [server.post((f"write {i}.jpg", b"%d" % i)).json["id"] for i in range(2)]
+        server.until(ids[1], "running")
+        first = worker(server)
+        erased, other = ids[place], ids[1 - place]
+        assert server.ask("DELETE", f"/v1/analyses/{erased}").status == 204
+        assert gone(first)
+        assert [path.name for path in (server.data / "analyses").iterdir()] == [other]
+        server.until(other, "running")
+        assert b"unmask_workers_lost_total 0.0" in server.ask("GET", "/metrics").body
+
+
 def test_a_worker_without_a_job_is_replaced(tmp_path: Path) -> None:
     with here(tmp_path / "data") as server:
         assert server.desk

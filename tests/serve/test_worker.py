@@ -73,7 +73,8 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[worker.Line, Told]]:
 
 def test_a_job_is_done(line: Any, tmp_path: Path) -> None:
     worker._work(job(tmp_path, "portrait_forged.jpg", "video.mp4", "golden.json"), line[0])
-    *before, last = line[1].messages
+    *before, writing, last = line[1].messages
+    assert writing == {"writing": True}
     shares = [message["progress"] for message in before]
     assert shares == sorted(shares)
     assert [0, 1.0] in shares

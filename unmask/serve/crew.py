@@ -114,9 +114,9 @@ class Crew:
     async def erase(self, id: str) -> bool:
         """Remove an analysis, whatever state it is in; returns once nothing of it is left."""
         async with self._turn:  # so that nobody claims it meanwhile
-            holders = [hand for hand in self._hands if hand.task and hand.task.id == id]
-            for hand in holders:
-                self._end(hand, "erased")
+            held = [(hand, task) for hand in self._hands for task in hand.tasks if task.id == id]
+            for hand, task in held:
+                self._end(hand, "erased", task)
                 await hand.gone.wait()
             there = await self._clerk(self._store.erase, id)
             await asyncio.to_thread(self._folder.erase, id)
@@ -145,7 +145,7 @@ class Crew:
         free = [hand for hand in self._hands if hand.free]
         if not free:
             self.waiting = await self._clerk(self._store.waiting)
-        for hand in free:
+        for hand in sorted(free, key=lambda hand: len(hand.tasks)):
             async with self._turn:
                 record, self.waiting = await self._clerk(self._claim)
                 if record is None:
@@ -163,7 +163,7 @@ class Crew:
         """Give a worker what was claimed for it, unless it died meanwhile."""
         lease = str(record.lease)
         if hand.free:
-            hand.task = Task(record.id, lease, len(record.files))
+            hand.tasks.append(Task(record.id, lease, len(record.files)))
             return True
         await self._insist(self._store.release, record.id, lease, lost=False)
         return False
@@ -187,7 +187,7 @@ class Crew:
         wanted = not self._hands or (self.waiting and not loading)
         if wanted and len(self._hands) < self._settings.workers and now >= self._not_before:
             self._employ(spawn())
-        idle = [hand for hand in self._hands if hand.free and now - hand.idle_since > IDLE]
+        idle = [hand for hand in self._hands if hand.idle and now - hand.idle_since > IDLE]
         if idle and len(self._hands) > 1 and not self.waiting:
             idle[0].dismiss()
 
@@ -197,7 +197,7 @@ class Crew:
             late = hand.task and now - hand.task.since > self._settings.bounds.patience
             stuck = not hand.ready and now - hand.started > LOADING
             if late or stuck:
-                self._end(hand, "timeout")
+                self._end(hand, "timeout", hand.task)
 
     async def _sweep(self) -> None:
         for id in await self._clerk(self._store.expired, time.time(), AT_ONCE):
@@ -226,6 +226,7 @@ class Crew:
         task = hand.task
         if "ready" in message:
             hand.ready, self._stillborn = True, 0
+            hand.idle_since = time.monotonic()
             self.manned.set()
         elif task is None or task.why:
             return
@@ -234,10 +235,11 @@ class Crew:
             done = (file + share) / task.files
             self._board.tell(task.id, Progress(round(done, 4), file, task.files))
             return
+        elif "writing" in message:
+            hand.writing = True
         else:
             await self._conclude(task, message)
-            hand.task = None
-        hand.idle_since = time.monotonic()
+            hand.done()
         self.look()
 
     async def _conclude(self, task: Task, message: Message) -> None:
@@ -269,10 +271,10 @@ class Crew:
                 logging.getLogger("unmask").exception("the store failed; another try follows")
                 await asyncio.sleep(TICK)
 
-    def _end(self, hand: Hand, why: str) -> None:
-        """End a worker's process, and whatever it is at, for a reason."""
-        if hand.task:
-            hand.task.why = hand.task.why or why
+    def _end(self, hand: Hand, why: str, task: Task | None = None) -> None:
+        """End a worker's process for a reason that one of its tasks gave, if any did."""
+        for each in hand.tasks:
+            each.why = each.why or (why if each is task else "stopped")
         hand.kill()
 
     async def _bury(self, hand: Hand) -> None:
@@ -281,26 +283,27 @@ class Crew:
             self._stillborn += 1
             pause = min(SLOWEST_START, 0.25 * 2 ** min(self._stillborn, 10))
             self._not_before = time.monotonic() + pause
-        if not hand.task:
-            return
-        task = hand.task
-        await asyncio.to_thread(self._folder.drop, task.id, task.lease)
-        if not task.why:
+        if hand.task and not hand.task.why:
             self._tally.lost()
+        for task in hand.tasks:
+            await self._clear(task, begun=task is hand.task)
+
+    async def _clear(self, task: Task, begun: bool) -> None:
+        """Clear away a task of a worker that is no more."""
+        await asyncio.to_thread(self._folder.drop, task.id, task.lease)
         if task.why == "erased":
             return
-        if await self._give_back(task):
+        if await self._give_back(task, lost=begun and not task.why):
             await self._clerk(self._folder.forget_files, task.id)
             self._board.over(task.id)
         else:
             self._board.changed(task.id)
 
-    async def _give_back(self, task: Task) -> bool:
+    async def _give_back(self, task: Task, lost: bool) -> bool:
         """Have somebody else do a task, or nobody any more; tell whether it is given up."""
         if task.why == "timeout":
             message = f"It took longer than {self._settings.bounds.patience:g} seconds."
             return await self._insist(self._store.fail, task.id, task.lease, "timeout", message)
-        lost = not task.why
         return await self._insist(self._store.release, task.id, task.lease, lost=lost)
 
     def _spawn(self, work: Any) -> None:

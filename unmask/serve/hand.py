@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,15 +52,15 @@ def without_token() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != TOKEN}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Task:
-    """What a worker is at.
+    """What a worker has to do.
 
     Attributes:
         id: Of the analysis.
         lease: Under which it has it.
         files: How many there are.
-        since: When it began, by the monotonic clock.
+        since: When its turn came, by the monotonic clock.
         why: Code of the reason for which the server ended it; "" while it did not.
     """
 
@@ -78,15 +79,17 @@ class Hand:
 
     Attributes:
         ready: Whether its models are loaded.
-        task: What it is at.
+        tasks: What it is at, and what comes next: it is handed out while the results of the one
+            before are written, so that no worker waits for the store.
+        writing: Whether it writes the results of what it is at.
         idle_since: By the monotonic clock.
         started: Likewise.
         gone: Set once it has ended and everything that it said was heard.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.ready = False
-        self.task: Task | None = None
+        self.ready = self.writing = False
+        self.tasks: deque[Task] = deque()
         self.idle_since = self.started = time.monotonic()
         self.gone = asyncio.Event()
         self._leaving = False
@@ -101,9 +104,27 @@ class Hand:
         return self._process.pid
 
     @property
-    def free(self) -> bool:
+    def task(self) -> Task | None:
+        """What it is at."""
+        return self.tasks[0] if self.tasks else None
+
+    @property
+    def idle(self) -> bool:
         """Whether it waits for something to do."""
-        return self.ready and self.task is None and not self._leaving
+        return self.ready and not self.tasks and not self._leaving
+
+    @property
+    def free(self) -> bool:
+        """Whether something may be given to it."""
+        return self.idle or (self.writing and len(self.tasks) == 1 and not self._leaving)
+
+    def done(self) -> None:
+        """It is through with what it was at."""
+        self.tasks.popleft()
+        self.writing = False
+        self.idle_since = time.monotonic()
+        if self.tasks:
+            self.tasks[0].since = self.idle_since
 
     async def send(self, message: Message) -> None:
         """Say something to it, which waits for it."""

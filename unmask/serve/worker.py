@@ -3,9 +3,10 @@
     python -m unmask.serve.worker
 
 Reads one JSON object a line from standard input (see `Job`) and writes one a line to standard
-output: `{"ready": true}` once the models are loaded, `{"progress": [file, share]}` on the way, then
-`{"done": {…}}` or `{"failed": {…}}`. The end of standard input ends the process at once, in the
-middle of a video too: the server is gone, and will hand the work out again.
+output: `{"ready": true}` once the models are loaded, `{"progress": [file, share]}` on the way,
+`{"writing": true}` when only the results are left to be written, so that the next job may come,
+then `{"done": {…}}` or `{"failed": {…}}`. The end of standard input ends the process at once, in
+the middle of a video too: the server is gone, and will hand the work out again.
 """
 
 from __future__ import annotations
@@ -150,6 +151,7 @@ def _done(job: Job, line: Line) -> dict[str, Any]:
         found = tool.examine(path, lambda share, index=index: line.progress(index, share))
         findings.append(_named(found, path, name))
     report = Report(tool.run, tuple(findings))
+    line.say(writing=True)
     try:
         write(report, Path(job.out))
     except OSError as error:  # it names a path that is nobody's business
