@@ -58,7 +58,7 @@ class Crew:
 
     Attributes:
         manned: Set when the first worker is ready.
-        waiting: Analyses that waited at the last look.
+        waiting: About how many analyses wait.
     """
 
     def __init__(
@@ -111,6 +111,11 @@ class Crew:
         """There may be something to do."""
         self._news.set()
 
+    def entered(self) -> None:
+        """Another analysis waits."""
+        self.waiting += 1
+        self.look()
+
     async def erase(self, id: str) -> bool:
         """Remove an analysis, whatever state it is in; returns once nothing of it is left."""
         async with self._turn:  # so that nobody claims it meanwhile
@@ -143,8 +148,6 @@ class Crew:
     async def _hand_out(self) -> None:
         """Give every free worker something to do, as long as there is something."""
         free = [hand for hand in self._hands if hand.free]
-        if not free:
-            self.waiting = await self._clerk(self._store.waiting)
         for hand in sorted(free, key=lambda hand: len(hand.tasks)):
             async with self._turn:
                 record, self.waiting = await self._clerk(self._claim)
@@ -200,6 +203,7 @@ class Crew:
                 self._end(hand, "timeout", hand.task)
 
     async def _sweep(self) -> None:
+        self.waiting = await self._clerk(self._store.waiting)
         for id in await self._clerk(self._store.expired, time.time(), AT_ONCE):
             await self.erase(id)
 

@@ -115,7 +115,8 @@ class Desk:
             record, fresh = await self.clerk(self._enter, entry, upload)
         except QueueFullError:
             raise self._full(self.settings.bounds.queue) from None
-        self.crew.look()
+        if fresh:
+            self.crew.entered()
         return record, fresh
 
     def _enter(self, entry: Entry, upload: Upload) -> tuple[Record, bool]:

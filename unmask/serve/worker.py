@@ -86,6 +86,7 @@ def main() -> None:
 
     line = Line(*_pipes())
     _no_core()
+    _keep_to_one_core()
     keep_freed(BYTES)
     examiner("{}", "{}")
     line.say(ready=True)
@@ -100,6 +101,13 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     return told, asked
+
+
+def _keep_to_one_core() -> None:
+    """There is a worker for each; OpenCV's own threads would only take turns with the others."""
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 def _no_core() -> None:
