@@ -197,10 +197,11 @@ class Examiner:
         video = source.media.kind == "video"
         tracker, duration = Tracker() if video else None, source.media.duration
         for frame in _ahead(source.frames()) if video else source.frames():
-            faces = self._finder.find(frame.pixels)[:MOST_FACES]
-            if tracker:
-                faces = tracker.update(frame.pixels, faces)
-            weigher.add(frame, self._judge(frame, faces))
+            with align.shared(frame.pixels):
+                faces = self._finder.find(frame.pixels)[:MOST_FACES]
+                if tracker:
+                    faces = tracker.update(frame.pixels, faces)
+                weigher.add(frame, self._judge(frame, faces))
             progress(min(1.0, (frame.time or 0.0) / duration) if duration else 1.0)
         return weigher.finish()
 

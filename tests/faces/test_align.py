@@ -1,9 +1,11 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from unmask.faces.align import TEMPLATE, cut, inverse, move, side, similarity, warp, whole
+from unmask.faces import align
+from unmask.faces.align import TEMPLATE, cut, inverse, move, shrunk, side, similarity, warp, whole
 from unmask.judge.card import CropRecipe
 from unmask.types import Box, Face
 
@@ -243,3 +245,26 @@ def test_shrinking_keeps_the_far_edge_of_an_odd_frame() -> None:
     crop = whole(frame, CropRecipe("frame", (40, 40), 1.0, (0, 0, 0), (1, 1, 1)))
     assert (crop.pixels[2:38, 2:38] == 200).all()
     assert crop.pixels[20, 39, 0] > 120
+
+
+@pytest.mark.parametrize("height", [400, 401, 402, 403])
+def test_a_shared_picture_is_halved_once_and_looks_the_same(
+    height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (height, 603, 3)).astype(np.uint8)
+    sizes = [(250, 170), (130, 90), (150, 100), (60, 40), (603, height), (300, 200)]
+    alone = [shrunk(frame, size) for size in sizes]
+    halved = []
+
+    def counted(pixels: Any, block: int, plain: Any = align._halved) -> Any:
+        halved.append(block)
+        return plain(pixels, block)
+
+    monkeypatch.setattr(align, "_halved", counted)
+    with align.shared(frame):
+        together = [shrunk(frame, size) for size in sizes]
+        shrunk(frame.copy(), sizes[0])
+    assert halved == [2, 2, 2, 2]  # once to a half, a quarter and an eighth; the copy by itself
+    assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+    shrunk(frame, sizes[0])
+    assert halved[4:] == [2]  # nothing is kept afterwards

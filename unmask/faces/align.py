@@ -16,6 +16,9 @@ frame reaches from (0, 0) to (width, height).
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -168,8 +171,38 @@ def shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """
     height, width = pixels.shape[:2]
     block = 1 << int(math.log2(min(width / size[0], height / size[1])))
-    whole = pixels[: height // block * block, : width // block * block]
-    return np.asarray(cv2.resize(_halved(whole, block), size), np.uint8)
+    halves = _shared.halves if pixels is _shared.pixels else {1: pixels}
+    done = max(each for each in halves if each <= block)
+    if done < block:
+        left = block // done
+        part = halves[done][: height // block * left, : width // block * left]
+        halves[block] = _halved(part, left)
+    return np.asarray(cv2.resize(halves[block], size), np.uint8)
+
+
+@contextmanager
+def shared(pixels: Pixels) -> Iterator[None]:
+    """Halve a picture once for all who want it `shrunk` in this thread; none may change it.
+
+    Args:
+        pixels: Shape (height, width, 3).
+    """
+    _shared.pixels, _shared.halves = pixels, {1: pixels}
+    try:
+        yield
+    finally:
+        _shared.pixels, _shared.halves = None, {}
+
+
+class _Shared(threading.local):
+    """A picture, and the same at 1, 1/2, 1/4 … of its size, by the divisor."""
+
+    def __init__(self) -> None:
+        self.pixels: Pixels | None = None
+        self.halves: dict[int, Pixels] = {}
+
+
+_shared = _Shared()
 
 
 def inverse(matrix: Matrix) -> Matrix:
