@@ -99,6 +99,7 @@ def test_an_aborted_body_leaves_nothing(server: Server) -> None:
     length = f"Content-Length: {len(body)}"
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         line.sendall(head(server, f"Content-Type: {KIND}", length) + body[:2_000_000])
+        eventually(lambda: not empty(server))
     eventually(lambda: empty(server))
     assert server.ask("GET", "/v1/analyses").json["analyses"] == []
 

@@ -86,8 +86,10 @@ async def enter(request: Request, wait: Wait = None) -> Response:
     with desk.admitted():
         async with received(request, desk.folder, desk.settings.bounds) as upload:
             record, fresh = await desk.accept(upload)
+    if not fresh:  # what was uploaded had to be erased meanwhile
+        record = await desk.fetch(record.id) or record
     if wait:
-        await events.ended(desk.board, record.id, lambda: desk.fetch(record.id), wait)
+        await events.ended(desk.board, record, wait)
     now, document = await _document(desk, record)
     status = 200 if now.ended or not fresh else 202
     return _json(document, status, {"Location": f"/v1/analyses/{record.id}"})
@@ -112,9 +114,11 @@ async def listing(
 async def one(request: Request, id: Id, wait: Wait = None) -> Response:
     """Its state, and its report once it is done."""
     desk = _desk(request)
-    if wait:
-        await events.ended(desk.board, id, lambda: desk.fetch(id), wait)
-    _, document = await _document(desk, await desk.known(id))
+    record = await desk.known(id)
+    if wait and not record.ended:
+        await events.ended(desk.board, record, wait)
+        record = await desk.known(id)
+    _, document = await _document(desk, record)
     return _json(document)
 
 

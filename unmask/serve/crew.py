@@ -112,8 +112,8 @@ class Crew:
         self._news.set()
 
     def entered(self) -> None:
-        """Another analysis waits."""
-        self.waiting += 1
+        """There is another analysis, which waits if nobody is free."""
+        self.waiting += not any(hand.free for hand in self._hands)
         self.look()
 
     async def erase(self, id: str) -> bool:
@@ -218,8 +218,9 @@ class Crew:
             async for message in hand.messages():
                 try:
                     await self._hear(hand, message)
-                except (AttributeError, LookupError, TypeError, ValueError):
-                    hand.kill()  # it talks nonsense: a stranger's file may have taken it over
+                except Exception:  # it may talk nonsense: a stranger's file may have taken it over
+                    logging.getLogger("unmask").exception("a worker is ended for what it said")
+                    hand.kill()
             await self._bury(hand)
         finally:
             self._hands.discard(hand)
@@ -261,7 +262,10 @@ class Crew:
         """Record an end, and remove what was uploaded; runs in the clerk's thread."""
         kept = record(task.id, task.lease, **told)
         if kept:
-            self._folder.forget_files(task.id)
+            try:
+                self._folder.forget_files(task.id)
+            except OSError:  # the end counts none the less; the next start tidies up
+                logging.getLogger("unmask").exception("an upload could not be removed")
         return kept
 
     async def _insist(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

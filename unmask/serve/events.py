@@ -90,12 +90,20 @@ def _listed(lists: dict[str, set[asyncio.Event]], id: str) -> Iterator[asyncio.E
 Fetch = Callable[[], Awaitable[Record | None]]
 
 
-async def ended(board: Board, id: str, fetch: Fetch, patience: float) -> None:
-    """Return once an analysis has ended or is no more, or when patience is over."""
-    with board.waiting(id) as over, suppress(TimeoutError):
+async def ended(board: Board, record: Record, patience: float) -> None:
+    """Return once an analysis has ended or is no more, or when patience is over.
+
+    Args:
+        board: Where its end will be noted.
+        record: As the store told since the event loop last ran anything else: an end that came
+            before this call would not be heard of.
+        patience: Seconds.
+    """
+    if record.ended:
+        return
+    with board.waiting(record.id) as over, suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            if (found := await fetch()) and not found.ended:
-                await over.wait()
+            await over.wait()
 
 
 async def stream(board: Board, id: str, fetch: Fetch) -> AsyncIterator[str]:

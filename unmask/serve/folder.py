@@ -16,7 +16,7 @@ import secrets
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -204,8 +204,12 @@ def erase(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _members(folder: Path) -> Iterator[Path]:
-    return iter(list(folder.iterdir()) if folder.is_dir() else [])
+def _members(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where there is none, or no longer."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _own(path: Path) -> None:
