@@ -37,7 +37,7 @@ SIZES = {"12 megapixels": (4000, 3000, 60), "2 megapixels": (1920, 1080, 120)}
 OURS = ("serve", "serve without pictures")
 THEIRS = ("check --out report.html", "check --jsonl", "check", "warm check without its start")
 """The server keeps a report of each photo, with pictures as the first command does or, if asked to,
-without as the second.
+without as the second. The last one is no command that could be typed, and no bar is held to it.
 """
 
 REST = 40.0
@@ -128,7 +128,8 @@ def compared(name: str, count: int, times: Array) -> list[Row]:
     rows = [row(f"{name}: {way}, photos a second", count / spent[way], "1/s") for way in spent]
     for ours, theirs in itertools.product(OURS, THEIRS):
         ratio = row(f"{name}: {ours} / {theirs}", spent[theirs] / spent[ours], "x")
-        rows.append(against(ratio, "at least 0.85", ratio.value >= 0.85))
+        typed = theirs.startswith("check")
+        rows.append(against(ratio, "at least 0.85", ratio.value >= 0.85) if typed else ratio)
     return rows
 
 
