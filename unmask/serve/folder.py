@@ -16,7 +16,6 @@ import secrets
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -100,20 +99,20 @@ class Folder:
 
     def forget_files(self, id: str) -> None:
         """Remove what was uploaded for an analysis, once it has ended."""
-        self._drop(id, lambda name: not name.endswith(RESULTS))
+        for part in self._parts(id):
+            if part.suffix != RESULTS:
+                erase(part)
 
     def drop(self, id: str, place: str) -> None:
         """Remove results of an analysis."""
-        self._drop(id, lambda name: name == f"{place}{RESULTS}")
-
-    def _drop(self, id: str, unwanted: Callable[[str], bool]) -> None:
-        """Remove parts of an analysis; nothing behind a link in the place of its folder."""
-        home = self.analysis(id)
-        if home.is_symlink():
-            return
-        for part in _members(home):
-            if unwanted(part.name):
+        for part in self._parts(id):
+            if part == self.results(id, place):
                 erase(part)
+
+    def _parts(self, id: str) -> list[Path]:
+        """What an analysis consists of, but nothing behind a link in the place of its folder."""
+        home = self.analysis(id)
+        return [] if home.is_symlink() else _members(home)
 
     def tidy(self, known: dict[str, str | None]) -> None:
         """Remove what a killed server or worker left behind.
@@ -129,7 +128,7 @@ class Folder:
                 erase(home)
                 continue
             kept = known[home.name]
-            for part in _members(home):
+            for part in self._parts(home.name):
                 wanted = part.suffix != RESULTS if kept is None else part.stem == kept
                 if not wanted:
                     erase(part)
