@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -29,8 +29,14 @@ from speed import Row, against, origin, row, say, seconds, show, started
 from worker import Worker
 
 Array = npt.NDArray[np.float64]
-CLIENTS = 4
-"""That post at a time: twice as many as there are workers on two cores, so that none waits."""
+WORKERS, CLIENTS = 2, 4
+"""Of the server, and that post at a time: twice as many, so that no worker waits."""
+
+LOADING = 2.0
+"""Seconds in which a worker is surely there."""
+
+_numbers = itertools.count(1_000_000)
+"""Of photos that nothing is measured with."""
 
 SIZES = {"12 megapixels": (4000, 3000, 60), "2 megapixels": (1920, 1080, 120)}
 """Width, height and photos a turn: as phones take them, and as messengers pass them on."""
@@ -84,7 +90,7 @@ def timed(words: Sequence[str]) -> float:
 def throughput(wish: argparse.Namespace, work: Path) -> list[Row]:
     """Photos a second through the server and through the command, of two sizes."""
     plain, rows = started(sys.executable, "check"), []
-    with Server(work / "data") as server:
+    with Server(work / "data", "--workers", str(WORKERS)) as server:
         for name, (width, height, count) in SIZES.items():
             count = min(count, wish.photos)
             say(f"making {wish.turns * count} photos of {name}")
@@ -96,7 +102,8 @@ def throughput(wish: argparse.Namespace, work: Path) -> list[Row]:
             times = []
             for turn, paths in enumerate(sets):
                 say(f"throughput, {name}, turn {turn + 1} of {wish.turns}")
-                times.append(in_turn(server, plain, paths, work / f"{name}-{turn}.html"))
+                ways = every(server, plain, paths, work / f"{name}-{turn}.html")
+                times.append(in_turn(ways, turn))
             rows += compared(name, count, np.array(times))
     plain.close()
     return rows
@@ -109,17 +116,26 @@ def photos(folder: Path, turn: int, count: int, width: int, height: int) -> list
     return scenes.photos(place, count, 100 * turn + height, width, height)
 
 
-def in_turn(server: Server, plain: Worker, paths: list[Path], report: Path) -> list[float]:
-    """Seconds for all of them, in the order of `OURS` and `THEIRS`."""
+def every(
+    server: Server, plain: Worker, paths: list[Path], report: Path
+) -> list[Callable[[], float]]:
+    """The ways to examine these photos, in the order of `OURS` and `THEIRS`; each tells seconds."""
     check = command("check", str(paths[0].parent))
     return [
-        posted(server, paths),
-        posted(server, paths, pictures="no"),
-        timed([*check, "--out", str(report)]),
-        timed([*check, "--jsonl"]),
-        timed(check),
-        seconds(plain, paths) * len(paths),
+        lambda: posted(server, paths),
+        lambda: posted(server, paths, pictures="no"),
+        lambda: timed([*check, "--out", str(report)]),
+        lambda: timed([*check, "--jsonl"]),
+        lambda: timed(check),
+        lambda: seconds(plain, paths) * len(paths),
     ]
+
+
+def in_turn(ways: Sequence[Callable[[], float]], turn: int) -> list[float]:
+    """Seconds of each; another one is the first in every turn, so that none always follows one."""
+    order = [(place + turn) % len(ways) for place in range(len(ways))]
+    spent = {place: ways[place]() for place in order}
+    return [spent[place] for place in range(len(ways))]
 
 
 def compared(name: str, count: int, times: Array) -> list[Row]:
@@ -137,14 +153,27 @@ def posted(server: Server, paths: list[Path], **options: str) -> float:
     """Seconds for all of them, each posted alone by one of a few clients."""
 
     def post(path: Path) -> None:
-        answer = server.analyse((path.name, path.read_bytes()), wait=30, **options)
-        if answer.status != 200 or answer.json["state"] != "done":
-            raise RuntimeError(f"{answer.status}: {answer.body[:200]!r}")
+        _examined(server, path.name, path.read_bytes(), **options)
 
-    start = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
+        _rouse(server, pool)
+        start = time.perf_counter()
         list(pool.map(post, paths))
     return time.perf_counter() - start
+
+
+def _rouse(server: Server, pool: ThreadPoolExecutor) -> None:
+    """Have both workers there: one leaves while the commands have their turn."""
+    until = time.monotonic() + (LOADING if len(server.workers()) < WORKERS else 0.0)
+    while time.monotonic() < until:
+        few = [photo(next(_numbers)) for _ in range(2 * CLIENTS)]
+        list(pool.map(lambda one: _examined(server, *one), few))
+
+
+def _examined(server: Server, name: str, content: bytes, **options: str) -> None:
+    answer = server.analyse((name, content), wait=30, **options)
+    if answer.status != 200 or answer.json["state"] != "done":
+        raise RuntimeError(f"{answer.status}: {answer.body[:200]!r}")
 
 
 # --- latency -----------------------------------------------------------------------------------
