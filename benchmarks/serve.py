@@ -14,7 +14,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import scenes
 from serve_load import photo
-from serving import Answer, Client, Server
+from serving import Server
 from speed import Row, against, origin, row, say, seconds, show, started
 from worker import Worker
 
@@ -151,16 +150,12 @@ def compared(name: str, count: int, times: Array) -> list[Row]:
 
 
 def posted(server: Server, paths: list[Path], **options: str) -> float:
-    """Seconds for all of them, each posted alone by one of a few clients, on its connection."""
-    own = threading.local()
-
-    def connect() -> None:
-        own.client = Client(server.port)
+    """Seconds for all of them, each posted alone by one of a few clients."""
 
     def post(path: Path) -> None:
-        _done(own.client.analyse((path.name, path.read_bytes()), wait=30, **options))
+        _examined(server, path.name, path.read_bytes(), **options)
 
-    with ThreadPoolExecutor(CLIENTS, initializer=connect) as pool:
+    with ThreadPoolExecutor(CLIENTS) as pool:
         _rouse(server, pool)
         start = time.perf_counter()
         list(pool.map(post, paths))
@@ -172,10 +167,11 @@ def _rouse(server: Server, pool: ThreadPoolExecutor) -> None:
     until = time.monotonic() + (LOADING if len(server.workers()) < WORKERS else 0.0)
     while time.monotonic() < until:
         few = [photo(next(_numbers)) for _ in range(2 * CLIENTS)]
-        list(pool.map(lambda one: _done(server.analyse(one, wait=30)), few))
+        list(pool.map(lambda one: _examined(server, *one), few))
 
 
-def _done(answer: Answer) -> None:
+def _examined(server: Server, name: str, content: bytes, **options: str) -> None:
+    answer = server.analyse((name, content), wait=30, **options)
     if answer.status != 200 or answer.json["state"] != "done":
         raise RuntimeError(f"{answer.status}: {answer.body[:200]!r}")
 
