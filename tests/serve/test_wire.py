@@ -13,6 +13,8 @@ import pytest
 
 from tests.serve.running import Server, eventually, form, here
 from unmask.serve import wire
+from unmask.serve.launch import bound
+from unmask.serve.settings import Settings
 
 KIND = "multipart/form-data; boundary=edge-of-the-tests"
 
@@ -200,3 +202,12 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         object.__setattr__(full.desk.settings.bounds, "spare", 1 << 62)  # type: ignore[union-attr]
         answer = full.post(("a.jpg", b"no room"))
         assert (answer.status, answer.code) == (507, "storage_full")
+
+
+def test_no_part_of_an_answer_waits_for_the_one_before(tmp_path: Path) -> None:
+    with (
+        bound(Settings(tmp_path, port=0)) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as line,
+    ):
+        assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

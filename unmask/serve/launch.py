@@ -107,12 +107,16 @@ def bound(settings: Settings) -> socket.socket:
     """A socket at the settings' address; who connects before the server is up waits for it."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        made = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ServeError(
             "address_taken",
             f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}.",
         ) from error
+    # Connections take it over. Without it the body of an answer waits, on a connection that is
+    # kept, for the client to confirm the head, which takes it 40 ms.
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 def _of(settings: Settings, listening: socket.socket) -> Settings:
