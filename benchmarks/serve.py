@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import scenes
 from serve_load import photo
-from serving import Server
+from serving import Answer, Client, Server
 from speed import Row, against, origin, row, say, seconds, show, started
 from worker import Worker
 
@@ -150,12 +151,16 @@ def compared(name: str, count: int, times: Array) -> list[Row]:
 
 
 def posted(server: Server, paths: list[Path], **options: str) -> float:
-    """Seconds for all of them, each posted alone by one of a few clients."""
+    """Seconds for all of them, each posted alone by one of a few clients, on its connection."""
+    own = threading.local()
+
+    def connect() -> None:
+        own.client = Client(server.port)
 
     def post(path: Path) -> None:
-        _examined(server, path.name, path.read_bytes(), **options)
+        _done(own.client.analyse((path.name, path.read_bytes()), wait=30, **options))
 
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with ThreadPoolExecutor(CLIENTS, initializer=connect) as pool:
         _rouse(server, pool)
         start = time.perf_counter()
         list(pool.map(post, paths))
@@ -167,11 +172,10 @@ def _rouse(server: Server, pool: ThreadPoolExecutor) -> None:
     until = time.monotonic() + (LOADING if len(server.workers()) < WORKERS else 0.0)
     while time.monotonic() < until:
         few = [photo(next(_numbers)) for _ in range(2 * CLIENTS)]
-        list(pool.map(lambda one: _examined(server, *one), few))
+        list(pool.map(lambda one: _done(server.analyse(one, wait=30)), few))
 
 
-def _examined(server: Server, name: str, content: bytes, **options: str) -> None:
-    answer = server.analyse((name, content), wait=30, **options)
+def _done(answer: Answer) -> None:
     if answer.status != 200 or answer.json["state"] != "done":
         raise RuntimeError(f"{answer.status}: {answer.body[:200]!r}")
 

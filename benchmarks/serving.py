@@ -147,6 +147,19 @@ class Server:
         self._process.wait(30)
 
 
+class Client:
+    """One that keeps its connection, as browsers and most libraries do."""
+
+    def __init__(self, port: int) -> None:
+        self._line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def analyse(self, *files: File, wait: float, **fields: str) -> Answer:
+        """Ask for an analysis."""
+        kind, body = form(files, fields)
+        self._line.request("POST", f"/v1/analyses?wait={wait:g}", body, {"Content-Type": kind})
+        return _heard(self._line)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
