@@ -86,9 +86,9 @@ async def enter(request: Request, wait: Wait = None) -> Response:
     with desk.admitted():
         async with received(request, desk.folder, desk.settings.bounds) as upload:
             record, fresh = await desk.accept(upload)
-    if not fresh:  # what was uploaded had to be erased meanwhile
-        record = await desk.fetch(record.id) or record
     if wait:
+        if not fresh:  # what was uploaded had to be erased meanwhile
+            record = await desk.fetch(record.id) or record
         await events.ended(desk.board, record, wait)
     now, document = await _document(desk, record)
     status = 200 if now.ended or not fresh else 202

@@ -105,14 +105,17 @@ class Folder:
 
     def drop(self, id: str, place: str) -> None:
         """Remove results of an analysis."""
-        for part in self._parts(id):
-            if part == self.results(id, place):
-                erase(part)
+        if self._is_own(id):
+            erase(self.results(id, place))
 
     def _parts(self, id: str) -> list[Path]:
-        """What an analysis consists of, but nothing behind a link in the place of its folder."""
+        """What an analysis consists of."""
+        return _members(self.analysis(id)) if self._is_own(id) else []
+
+    def _is_own(self, id: str) -> bool:
+        """Whether the folder of an analysis is one, and no link in its place."""
         home = self.analysis(id)
-        return [] if home.is_symlink() else _members(home)
+        return home.is_dir() and not home.is_symlink()
 
     def tidy(self, known: dict[str, str | None]) -> None:
         """Remove what a killed server or worker left behind.
