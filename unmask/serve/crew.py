@@ -185,6 +185,8 @@ class Crew:
 
     def _fit_size(self) -> None:
         """Start a worker where one is missed, let go one that has nothing to do."""
+        if self._stopped:  # while the queue was looked at
+            return
         now = time.monotonic()
         loading = any(not hand.ready for hand in self._hands)
         wanted = not self._hands or (self.waiting and not loading)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -94,9 +94,6 @@ class Hand:
         self.gone = asyncio.Event()
         self._leaving = False
         self._process = process
-        self._loop = asyncio.get_running_loop()
-        self._heard: asyncio.Queue[Message | None] = asyncio.Queue()
-        threading.Thread(target=self._listen, name="unmask-hand", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -144,9 +141,21 @@ class Hand:
             self.kill()  # it is heard to be gone, like any other that dies
 
     async def messages(self) -> AsyncIterator[Message]:
-        """What it says, until it ends."""
-        while (message := await self._heard.get()) is not None:
-            yield message
+        """What it says, until it ends; it is ended for what is no message."""
+        heard = asyncio.StreamReader(MOST_TOLD)
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(heard), self._process.stdout
+        )
+        try:
+            while line := await heard.readline():
+                yield json.loads(line)
+        except ValueError:
+            logging.getLogger("unmask").warning("a worker is ended for what was no message")
+        finally:
+            pipe.close()
+            self.kill()
+        await asyncio.to_thread(self._process.wait)
+        self.dismiss()
 
     def dismiss(self) -> None:
         """Let it end as soon as it can, which is at once."""
@@ -161,25 +170,3 @@ class Hand:
     def kill(self) -> None:
         """End it now, whatever it is at."""
         self._process.kill()
-
-    def _listen(self) -> None:
-        """Hand on what it says, line by line, then wait for its end; runs in a thread."""
-        pipe = self._process.stdout
-        assert pipe is not None
-        with pipe:
-            while line := pipe.readline(MOST_TOLD):
-                try:
-                    message = json.loads(line)
-                except ValueError:
-                    self.kill()
-                    break
-                self._pass(message)
-        self._process.wait()
-        self.dismiss()
-        self._pass(None)
-
-    def _pass(self, message: Message | None) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._heard.put_nowait, message)
-        except RuntimeError:
-            self.kill()  # the loop is closed: nobody will ever ask for more

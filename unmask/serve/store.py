@@ -77,12 +77,13 @@ class Store:
             self._base.execute("UPDATE analyses SET key = NULL WHERE key = ?", (new.key,))
             values = [new.id, new.key, time.time(), _words(new.files)]
             values += [json.dumps(part) for part in (new.files, new.options, new.models)]
-            self._base.execute(
-                "INSERT INTO analyses (id, key, state, created, search, files, options, models) "
-                "VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)",
+            (row,) = self._base.execute(
+                "INSERT INTO analyses "  # noqa: S608 - our own column names
+                "(id, key, state, created, search, files, options, models) "
+                f"VALUES (?, ?, 'queued', ?, ?, ?, ?, ?) RETURNING {COLUMNS}",
                 values,
-            )
-            return self._known(new.id)
+            ).fetchall()
+            return of_row(row)
 
     def same(self, key: str) -> Record | None:
         """The analysis of a key, unless it failed."""
@@ -121,14 +122,13 @@ class Store:
 
     def claim(self, lease: str) -> Record | None:
         """Give the analysis that has waited longest to the holder of a lease."""
-        with self._transaction():
-            found = self._one("state = 'queued' ORDER BY number")
-            if found is None:
-                return None
-            self._base.execute(
-                "UPDATE analyses SET state = 'running', lease = ? WHERE id = ?", (lease, found.id)
-            )
-            return self._known(found.id)
+        rows = self._base.execute(
+            "UPDATE analyses SET state = 'running', lease = ? WHERE number = "  # noqa: S608 - ours
+            "(SELECT number FROM analyses WHERE state = 'queued' ORDER BY number LIMIT 1) "
+            f"RETURNING {COLUMNS}",
+            (lease,),
+        ).fetchall()
+        return of_row(rows[0]) if rows else None
 
     def finish(self, id: str, lease: str, exit_code: int, verdicts: list[dict[str, Any]]) -> bool:
         """Record an end with results; `False` when the lease does not hold any more."""
@@ -199,11 +199,6 @@ class Store:
 
     def _end(self, now: float) -> float | None:
         return None if self._retention is None else now + self._retention
-
-    def _known(self, id: str) -> Record:
-        found = self.fetch(id)
-        assert found is not None
-        return found
 
     def _one(self, where: str, *values: object) -> Record | None:
         row = self._base.execute(
