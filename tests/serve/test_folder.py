@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 import pytest
 
 from unmask.errors import ConfigError, ServeError
-from unmask.serve.folder import Folder, erase
+from unmask.serve.folder import Folder, erase, read_results
 
 
 @pytest.fixture
@@ -53,29 +53,29 @@ def test_an_upload_becomes_an_analysis(folder: Folder) -> None:
     folder.forget_files("id")
     assert list(folder.analysis("id").iterdir()) == [folder.results("id", "place")]
     folder.drop("id", "other")
-    assert folder.read("id", "place", "good") == [b"good"]
+    assert read_results(folder.root, "id", "place", "good") == [b"good"]
     folder.drop("id", "place")
     assert not list(folder.analysis("id").iterdir())
 
 
 def test_only_plain_files_are_read(folder: Folder, tmp_path: Path) -> None:
     home = kept(folder, "id", good=b"good", empty=b"")
-    assert folder.read("id", "place", "good", "gone", "empty") == [b"good", None, b""]
+    assert read_results(folder.root, "id", "place", "good", "gone", "empty") == [b"good", None, b""]
     (home / "link.zip").symlink_to(folder.results("id", "place"))
     (home / "folder.zip").mkdir()
     os.mkfifo(home / "pipe.zip")
     places = ("link", "folder", "pipe", "gone", "", ".", "..", "../id/place", "place.zip\0", "a\0")
     for place in places:
-        assert folder.read("id", place, "good") == [None], place
+        assert read_results(folder.root, "id", place, "good") == [None], place
     (folder.root / "analyses" / "other").symlink_to(folder.analysis("id"))
     shutil.copy(folder.results("id", "place"), folder.root / "analyses" / "place.zip")
     for id in ("other", "", ".", "..", "../analyses/id", "id\0", "gone"):
-        assert folder.read(id, "place", "good") == [None], id
+        assert read_results(folder.root, id, "place", "good") == [None], id
 
 
 def test_results_are_not_unpacked(folder: Folder) -> None:
     kept(folder, "packed", ZIP_DEFLATED, good=b"0" * 10_000)
-    assert folder.read("packed", "place", "good") == [None]
+    assert read_results(folder.root, "packed", "place", "good") == [None]
 
 
 @pytest.mark.parametrize("place", [0, 10, 33, 60, 100])
@@ -85,8 +85,8 @@ def test_damaged_results_are_none(folder: Folder, place: int) -> None:
     assert len(whole) > 100
     for damaged in (whole[:place], whole[:place] + b"\xff\xff\xff" + whole[place + 3 :]):
         folder.results("id", "place").write_bytes(damaged)
-        assert folder.read("id", "place", "good") in ([None], [b"good"])
-    assert folder.read("id", "place", "bad") == [None]
+        assert read_results(folder.root, "id", "place", "good") in ([None], [b"good"])
+    assert read_results(folder.root, "id", "place", "bad") == [None]
 
 
 def test_links_are_removed_and_not_followed(folder: Folder, tmp_path: Path) -> None:

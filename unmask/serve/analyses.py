@@ -15,7 +15,6 @@ from unmask.serve.folder import PICTURES, REPORT
 from unmask.serve.problems import RefusedError
 from unmask.serve.records import Record
 from unmask.serve.settings import Bounds
-from unmask.serve.uploads import received
 
 LONGEST_WAIT: Final = 30.0
 
@@ -83,14 +82,11 @@ async def enter(request: Request, wait: Wait = None) -> Response:
     The same bytes with the same options and models are answered with the analysis that there is.
     """
     desk = _desk(request)
-    with desk.admitted():
-        async with received(request, desk.folder, desk.settings.bounds) as upload:
-            record, fresh = await desk.accept(upload)
-    if wait:
-        if not fresh:  # what was uploaded had to be erased meanwhile
-            record = await desk.fetch(record.id) or record
-        await events.ended(desk.board, record, wait)
-    now, document = await _document(desk, record)
+    record, fresh = await desk.accept(request)
+    if wait and not fresh:  # what was uploaded had to be erased meanwhile
+        record = await desk.fetch(record.id) or record
+    outcome = await events.ended(desk.board, record, wait) if wait else None
+    now, document = await _document(desk, record, outcome)
     status = 200 if now.ended or not fresh else 202
     return _json(document, status, {"Location": f"/v1/analyses/{record.id}"})
 
@@ -115,10 +111,10 @@ async def one(request: Request, id: Id, wait: Wait = None) -> Response:
     """Its state, and its report once it is done."""
     desk = _desk(request)
     record = await desk.known(id)
-    if wait and not record.ended:
-        await events.ended(desk.board, record, wait)
+    outcome = await events.ended(desk.board, record, wait) if wait else None
+    if wait and not outcome:  # it may be no more
         record = await desk.known(id)
-    _, document = await _document(desk, record)
+    _, document = await _document(desk, record, outcome)
     return _json(document)
 
 
@@ -160,9 +156,11 @@ def _export(kind: str) -> Any:
     return export
 
 
-async def _document(desk: Desk, record: Record) -> tuple[Record, bytes]:
-    """The analysis as it is now, and all of it as JSON."""
-    now, files = await desk.results(record, REPORT, PICTURES)
+async def _document(
+    desk: Desk, record: Record, outcome: events.Outcome | None = None
+) -> tuple[Record, bytes]:
+    """The analysis as it is now, unless that was told already, and all of it as JSON."""
+    now, files = outcome or await desk.results(record, REPORT, PICTURES)
     return now, documents.analysis(now, desk.board.progress(now), *files)
 
 

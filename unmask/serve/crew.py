@@ -13,13 +13,13 @@ import secrets
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from unmask.serve.clerk import Clerk
-from unmask.serve.events import Board, Progress
-from unmask.serve.folder import Folder
+from unmask.serve.events import Board, Outcome, Progress
+from unmask.serve.folder import PICTURES, REPORT, Folder
 from unmask.serve.hand import Hand, Message, Task, spawn
 from unmask.serve.metrics import Tally
 from unmask.serve.records import Record
@@ -159,7 +159,7 @@ class Crew:
             await hand.send(self._job(record))
 
     def _claim(self) -> tuple[Record | None, int]:
-        """The next analysis and how many wait behind it; runs in the clerk's thread."""
+        """The next analysis and how many wait behind it; by the clerk."""
         return self._store.claim(secrets.token_hex(16)), self._store.waiting()
 
     async def _taken(self, hand: Hand, record: Record) -> bool:
@@ -251,24 +251,31 @@ class Crew:
 
     async def _conclude(self, task: Task, message: Message) -> None:
         """Record how a task ended, and remove what was uploaded for it."""
-        if "done" in message:
-            told: dict[str, Any] = message["done"]
-            kept = await self._insist(self._ended, self._store.finish, task, told)
-        else:
-            kept = await self._insist(self._ended, self._store.fail, task, message["failed"])
-        if kept:
+        names = (REPORT, PICTURES) if self._board.awaited(task.id) else ()
+        done = "done" in message
+        record = self._store.finish if done else self._store.fail
+        told = message["done" if done else "failed"]
+        outcome = await self._insist(self._ended, record, task, told, names)
+        if outcome:
             self._tally.ended(time.monotonic() - task.since)
-            self._board.over(task.id)
+            self._board.over(task.id, outcome if names else None)
 
-    def _ended(self, record: Callable[..., bool], task: Task, told: dict[str, Any]) -> bool:
-        """Record an end, and remove what was uploaded; runs in the clerk's thread."""
-        kept = record(task.id, task.lease, **told)
-        if kept:
-            try:
-                self._folder.forget_files(task.id)
-            except OSError:  # the end counts none the less; the next start tidies up
-                logging.getLogger("unmask").exception("an upload could not be removed")
-        return kept
+    def _ended(
+        self,
+        record: Callable[..., Record | None],
+        task: Task,
+        told: dict[str, Any],
+        names: Sequence[str],
+    ) -> Outcome | None:
+        """Record an end, remove what was uploaded, read what is waited for; by the clerk."""
+        now = record(task.id, task.lease, **told)
+        if now is None:
+            return None
+        try:
+            self._folder.forget_files(task.id)
+        except OSError:  # the end counts none the less; the next start tidies up
+            logging.getLogger("unmask").exception("an upload could not be removed")
+        return Outcome(now, self._folder.of(now, *names))
 
     async def _insist(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the store until it could do it: a full disk must not lose the end of an analysis."""
@@ -313,7 +320,8 @@ class Crew:
         """Have somebody else do a task, or nobody any more; tell whether it is given up."""
         if task.why == "timeout":
             message = f"It took longer than {self._settings.bounds.patience:g} seconds."
-            return await self._insist(self._store.fail, task.id, task.lease, "timeout", message)
+            given_up = await self._insist(self._store.fail, task.id, task.lease, "timeout", message)
+            return given_up is not None
         return await self._insist(self._store.release, task.id, task.lease, lost=lost)
 
     def _spawn(self, work: Any) -> None:

@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from starlette.requests import Request
+
 from unmask.errors import UnmaskError
 from unmask.serve import options as opts
 from unmask.serve.clerk import Clerk
 from unmask.serve.crew import Crew, limits
-from unmask.serve.events import Board
+from unmask.serve.events import Board, Outcome
 from unmask.serve.export import Exporter
 from unmask.serve.folder import REPORT, Folder
 from unmask.serve.metrics import Tally
@@ -23,6 +25,7 @@ from unmask.serve.problems import RefusedError
 from unmask.serve.records import Entry, Record
 from unmask.serve.settings import Settings
 from unmask.serve.store import QueueFullError, Store
+from unmask.serve.uploads import received
 
 SURE = 2.0
 """Seconds for which the models that an analysis would be made with are taken to stay the same."""
@@ -77,8 +80,27 @@ class Desk:
         await self.clerk(self.store.close)
         self.clerk.close()
 
+    async def accept(self, request: Request) -> tuple[Record, bool]:
+        """Queue what a request brings, or find the analysis of the same bytes and options.
+
+        Returns:
+            The analysis, and whether it is a new one.
+
+        Raises:
+            ConfigError: For options that cannot be.
+            BundleError: For a detector that cannot be used.
+            RefusedError: `too_many_uploads`, `queue_full`, and as `received`.
+        """
+        with self._admitted():
+            record, fresh = await received(
+                request, self.folder, self.settings.bounds, self._accepted
+            )
+        if fresh:
+            self.crew.entered()
+        return record, fresh
+
     @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def _admitted(self) -> Iterator[None]:
         """A place among those whose request bodies are received.
 
         Raises:
@@ -95,32 +117,20 @@ class Desk:
         finally:
             self._uploads -= 1
 
-    async def accept(self, upload: Upload) -> tuple[Record, bool]:
-        """Queue what was uploaded, or find the analysis of the same bytes and options.
-
-        Returns:
-            The analysis, and whether it is a new one.
-
-        Raises:
-            ConfigError: For options that cannot be.
-            BundleError: For a detector that cannot be used.
-            RefusedError: `queue_full`.
-        """
+    def _accepted(self, upload: Upload) -> tuple[Record, bool]:
+        """As `accept`, for a complete upload; runs in the thread that wrote it."""
         asked = Options.of(upload.fields)
-        models = await self._models(asked)
+        models = self._models(asked)
         told = asked.document()
         key = opts.key(upload.files, told, models, limits(self.settings))
         entry = Entry(secrets.token_hex(16), key, upload.files, told, models)
         try:
-            record, fresh = await self.clerk(self._enter, entry, upload)
+            return self.clerk.here(self._enter, entry, upload)
         except QueueFullError:
             raise self._full(self.settings.bounds.queue) from None
-        if fresh:
-            self.crew.entered()
-        return record, fresh
 
     def _enter(self, entry: Entry, upload: Upload) -> tuple[Record, bool]:
-        """Make an upload an analysis; runs in the clerk's thread, and so one at a time."""
+        """Make an upload an analysis; by the clerk, and so one at a time."""
         if found := self.store.same(entry.key):
             return found, False
         self.folder.keep(upload.place, entry.id)
@@ -131,12 +141,12 @@ class Desk:
             self.folder.erase(entry.id)
             raise
 
-    async def _models(self, asked: Options) -> list[str]:
+    def _models(self, asked: Options) -> list[str]:
         """As `Options.models`, but not looked up anew for every photo of a thousand."""
         now = time.monotonic()
         known, until = self._known_models.get(asked, ([], 0.0))
         if now >= until:
-            known = await asyncio.to_thread(asked.models)
+            known = asked.models()
             self._known_models = {asked: (known, now + SURE)}
         return known
 
@@ -155,21 +165,19 @@ class Desk:
             raise RefusedError("not_found", "There is no such analysis.")
         return found
 
-    async def results(self, record: Record, *names: str) -> tuple[Record, list[bytes | None]]:
-        """An analysis as it is now, and files among its results.
+    async def results(self, record: Record, *names: str) -> Outcome:
+        """An analysis as it is now, the one that was given if it is no more, and its results.
 
-        Returns:
-            The analysis, the one that was given if it is no more; the files, `None` for what is
-            not there.
+        Args:
+            record: As it was.
+            names: Of the files among the results.
         """
         return await self.clerk(self._results, record, names)
 
-    def _results(self, record: Record, names: Sequence[str]) -> tuple[Record, list[bytes | None]]:
-        """As `results`; runs in the clerk's thread."""
+    def _results(self, record: Record, names: Sequence[str]) -> Outcome:
+        """As `results`; by the clerk."""
         now = self.store.fetch(record.id) or record
-        if now.state != "done" or now.lease is None:
-            return now, [None] * len(names)
-        return now, self.folder.read(now.id, now.lease, *names)
+        return Outcome(now, self.folder.of(now, *names))
 
     async def export(self, id: str, suffix: str) -> bytes:
         """The report of an analysis in a format.
@@ -182,8 +190,8 @@ class Desk:
             raise RefusedError("not_found", "There is no report yet.")
         if suffix != ".json":
             return await self._exporter.make(id, record.lease, suffix)
-        _, (found,) = await self.results(record, REPORT)
-        return found or b""
+        found = await self.results(record, REPORT)
+        return found.files[0] or b""
 
     def _full(self, waiting: int) -> RefusedError:
         return RefusedError(

@@ -7,9 +7,11 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from unmask.serve.records import Record
+
+T = TypeVar("T")
 
 HEARTBEAT = 15.0
 """Seconds between comments that keep an idle stream open."""
@@ -30,13 +32,20 @@ class Progress:
     files: int
 
 
+class Outcome(NamedTuple):
+    """An analysis, and files among its results, `None` for what is not there."""
+
+    record: Record
+    files: list[bytes | None]
+
+
 class Board:
     """How far the running analyses are, and who wants to know; for the event loop's thread only."""
 
     def __init__(self) -> None:
         self._progress: dict[str, Progress] = {}
         self._watchers: dict[str, set[asyncio.Event]] = {}
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, set[asyncio.Future[Outcome | None]]] = {}
 
     def tell(self, id: str, progress: Progress) -> None:
         """Note how far an analysis is."""
@@ -48,11 +57,12 @@ class Board:
         self._progress.pop(id, None)
         self._wake(id)
 
-    def over(self, id: str) -> None:
-        """Say that an analysis has ended, or is no more."""
+    def over(self, id: str, outcome: Outcome | None = None) -> None:
+        """Say that an analysis has ended, and how, or that it is no more."""
         self.changed(id)
         for done in self._waiting.get(id, ()):
-            done.set()
+            if not done.done():
+                done.set_result(outcome)
 
     def progress(self, record: Record) -> Progress:
         """How far an analysis is."""
@@ -63,11 +73,15 @@ class Board:
 
     def watching(self, id: str) -> AbstractContextManager[asyncio.Event]:
         """An event that is set whenever something happens to an analysis."""
-        return _listed(self._watchers, id)
+        return _listed(self._watchers, id, asyncio.Event())
 
-    def waiting(self, id: str) -> AbstractContextManager[asyncio.Event]:
-        """An event that is set when an analysis ends."""
-        return _listed(self._waiting, id)
+    def waiting(self, id: str) -> AbstractContextManager[asyncio.Future[Outcome | None]]:
+        """What will be told of an analysis when it ends."""
+        return _listed(self._waiting, id, asyncio.get_running_loop().create_future())
+
+    def awaited(self, id: str) -> bool:
+        """Whether somebody waits for the end of an analysis."""
+        return id in self._waiting
 
     def _wake(self, id: str) -> None:
         for news in self._watchers.get(id, ()):
@@ -75,9 +89,8 @@ class Board:
 
 
 @contextmanager
-def _listed(lists: dict[str, set[asyncio.Event]], id: str) -> Iterator[asyncio.Event]:
-    """A new event, in the list of an id for as long as the context lasts."""
-    made = asyncio.Event()
+def _listed(lists: dict[str, set[T]], id: str, made: T) -> Iterator[T]:
+    """In the list of an id for as long as the context lasts."""
     lists.setdefault(id, set()).add(made)
     try:
         yield made
@@ -90,7 +103,7 @@ def _listed(lists: dict[str, set[asyncio.Event]], id: str) -> Iterator[asyncio.E
 Fetch = Callable[[], Awaitable[Record | None]]
 
 
-async def ended(board: Board, record: Record, patience: float) -> None:
+async def ended(board: Board, record: Record, patience: float) -> Outcome | None:
     """Return once an analysis has ended or is no more, or when patience is over.
 
     Args:
@@ -98,12 +111,15 @@ async def ended(board: Board, record: Record, patience: float) -> None:
         record: As the store told since the event loop last ran anything else: an end that came
             before this call would not be heard of.
         patience: Seconds.
+
+    Returns:
+        How it ended, if it did in the meantime and that was told.
     """
     if record.ended:
-        return
+        return None
     with board.waiting(record.id) as over, suppress(TimeoutError):
-        async with asyncio.timeout(patience):
-            await over.wait()
+        return await asyncio.wait_for(over, patience)
+    return None
 
 
 async def stream(board: Board, id: str, fetch: Fetch) -> AsyncIterator[str]:

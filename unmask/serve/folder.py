@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from unmask.errors import ConfigError, ServeError
+from unmask.serve.records import Record
 
 STORE = "unmask.sqlite3"
 RESULTS = ".zip"
@@ -89,9 +90,11 @@ class Folder:
         """Make a complete upload the files of an analysis."""
         upload.rename(self.analysis(id))
 
-    def read(self, id: str, place: str, *names: str) -> list[bytes | None]:
-        """As `read_results`."""
-        return read_results(self.root, id, place, *names)
+    def of(self, record: Record, *names: str) -> list[bytes | None]:
+        """As `read_results`, of an analysis that may not have any."""
+        if record.state != "done" or record.lease is None:
+            return [None] * len(names)
+        return read_results(self.root, record.id, record.lease, *names)
 
     def erase(self, id: str) -> None:
         """Remove everything of an analysis."""

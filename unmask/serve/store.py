@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Store:
             if self.waiting() >= most:
                 raise QueueFullError
             self._base.execute("UPDATE analyses SET key = NULL WHERE key = ?", (new.key,))
-            values = [new.id, new.key, time.time(), _words(new.files)]
+            values = [new.id, new.key, time.time(), _names(new.files)]
             values += [json.dumps(part) for part in (new.files, new.options, new.models)]
             (row,) = self._base.execute(
                 "INSERT INTO analyses "  # noqa: S608 - our own column names
@@ -122,44 +122,34 @@ class Store:
 
     def claim(self, lease: str) -> Record | None:
         """Give the analysis that has waited longest to the holder of a lease."""
-        rows = self._base.execute(
-            "UPDATE analyses SET state = 'running', lease = ? WHERE number = "  # noqa: S608 - ours
-            "(SELECT number FROM analyses WHERE state = 'queued' ORDER BY number LIMIT 1) "
-            f"RETURNING {COLUMNS}",
+        return self._changed(
+            "state = 'running', lease = ?",
             (lease,),
-        ).fetchall()
-        return of_row(rows[0]) if rows else None
-
-    def finish(self, id: str, lease: str, exit_code: int, verdicts: list[dict[str, Any]]) -> bool:
-        """Record an end with results; `False` when the lease does not hold any more."""
-        with self._transaction():
-            found = self._one("id = ? AND state = 'running' AND lease = ?", id, lease)
-            if found is None:
-                return False
-            now = time.time()
-            self._base.execute(
-                "UPDATE analyses SET state = 'done', finished = ?, expires = ?, exit_code = ?, "
-                "verdicts = ?, search = ? WHERE id = ?",
-                (
-                    now,
-                    self._end(now),
-                    exit_code,
-                    json.dumps(verdicts),
-                    _words(found.files, verdicts),
-                    id,
-                ),
-            )
-            return True
-
-    def fail(self, id: str, lease: str, code: str, message: str) -> bool:
-        """Record an end without results; `False` when the lease does not hold any more."""
-        now = time.time()
-        done = self._base.execute(
-            "UPDATE analyses SET state = 'failed', finished = ?, expires = ?, error = ? "
-            "WHERE id = ? AND state = 'running' AND lease = ?",
-            (now, self._end(now), json.dumps({"code": code, "message": message}), id, lease),
+            "number = (SELECT number FROM analyses WHERE state = 'queued' ORDER BY number LIMIT 1)",
         )
-        return done.rowcount == 1
+
+    def finish(
+        self, id: str, lease: str, exit_code: int, verdicts: list[dict[str, Any]]
+    ) -> Record | None:
+        """Record an end with results; `None` when the lease does not hold any more."""
+        now = time.time()
+        return self._changed(
+            "state = 'done', finished = ?, expires = ?, exit_code = ?, verdicts = ?, "
+            "search = search || ?",
+            (now, self._end(now), exit_code, json.dumps(verdicts), _verdicts(verdicts)),
+            "id = ? AND state = 'running' AND lease = ?",
+            (id, lease),
+        )
+
+    def fail(self, id: str, lease: str, code: str, message: str) -> Record | None:
+        """Record an end without results; `None` when the lease does not hold any more."""
+        now = time.time()
+        return self._changed(
+            "state = 'failed', finished = ?, expires = ?, error = ?",
+            (now, self._end(now), json.dumps({"code": code, "message": message})),
+            "id = ? AND state = 'running' AND lease = ?",
+            (id, lease),
+        )
 
     def release(self, id: str, lease: str, *, lost: bool) -> bool:
         """Put an analysis back into the queue, or give it up when it has lost too many workers.
@@ -178,7 +168,8 @@ class Store:
                 "WHERE id = ? AND state = 'running' AND lease = ? AND lost + ? < ?",
                 (int(lost), id, lease, int(lost), MOST_LOST),
             )
-            return self.fail(id, lease, "worker_lost", "Two workers died while they examined it.")
+            told = "Two workers died while they examined it."
+            return self.fail(id, lease, "worker_lost", told) is not None
 
     def expired(self, now: float, most: int) -> list[str]:
         """Ids of analyses whose time has come, at most so many."""
@@ -207,6 +198,16 @@ class Store:
         ).fetchone()
         return of_row(row) if row else None
 
+    def _changed(
+        self, values: str, given: Sequence[object], where: str, by: Sequence[object] = ()
+    ) -> Record | None:
+        """Change the one analysis of which something is true, if there is one."""
+        rows = self._base.execute(
+            f"UPDATE analyses SET {values} WHERE {where} RETURNING {COLUMNS}",  # noqa: S608 - ours
+            (*given, *by),
+        ).fetchall()  # the change is not made before all of them are
+        return of_row(rows[0]) if rows else None
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._base.execute("BEGIN IMMEDIATE")
@@ -228,8 +229,13 @@ def _opened(path: Path) -> sqlite3.Connection:
     return base
 
 
-def _words(files: list[dict[str, Any]], verdicts: list[dict[str, Any]] | None = None) -> str:
-    """What a search looks through."""
-    told = [str(one["verdict"]) for one in verdicts or () if one["verdict"]]
-    words = [*(file["name"] for file in files), *told, *(t.replace("_", " ") for t in told)]
-    return "\n".join(words).casefold()
+def _names(files: list[dict[str, Any]]) -> str:
+    """What a search looks through from the beginning."""
+    return "\n".join(file["name"] for file in files).casefold()
+
+
+def _verdicts(verdicts: list[dict[str, Any]]) -> str:
+    """What it looks through as well in the end."""
+    told = [str(one["verdict"]) for one in verdicts if one["verdict"]]
+    words = "".join(f"\n{word}" for word in (*told, *(t.replace("_", " ") for t in told)))
+    return words.casefold()
