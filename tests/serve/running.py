@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 
 from unmask.serve import crew
 from unmask.serve.app import build
@@ -135,6 +137,11 @@ def stub() -> subprocess.Popen[bytes]:
     )
 
 
+def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listening]))
+
+
 @contextmanager
 def here(
     data: Path,
@@ -156,9 +163,7 @@ def here(
         patch.setattr(crew, "spawn", spawn)
         app: Any = build(asked, folder)
         server = served(app)
-        thread = threading.Thread(
-            target=lambda: asyncio.run(server.serve(sockets=[listening])), daemon=True
-        )
+        thread = threading.Thread(target=lambda: _run(server, listening), daemon=True)
         thread.start()
         try:
             eventually(lambda: server.started or not thread.is_alive())

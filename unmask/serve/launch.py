@@ -62,11 +62,12 @@ def _serve(settings: Settings, first: subprocess.Popen[bytes], told: Callable[[s
 
             found = _of(settings, listening)
             app = build(found, folder, first)
-            asyncio.run(_run(app, listening, lambda: told(_address(found))))
+            server = served(app)
+            with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+                runner.run(_run(server, listening, lambda: told(_address(found))))
 
 
-async def _run(app: ASGIApp, listening: socket.socket, told: Callable[[], None]) -> None:
-    server = served(app)
+async def _run(server: uvicorn.Server, listening: socket.socket, told: Callable[[], None]) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not (server.started or serving.done()):
         await asyncio.sleep(0.005)
@@ -91,7 +92,6 @@ def served(app: ASGIApp) -> uvicorn.Server:
         app,
         http=Wire,
         ws="none",
-        loop="asyncio",
         lifespan="on",
         log_config=None,
         access_log=False,
