@@ -150,7 +150,7 @@ def _middle(pixels: Pixels) -> npt.NDArray[np.float32]:
     import cv2
 
     top, left = (max(0, (side - _SIDE) // 16 * 8) for side in pixels.shape[:2])
-    part = np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE])
+    part = pixels[top : top + _SIDE, left : left + _SIDE]
     return np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.float32)
 
 
