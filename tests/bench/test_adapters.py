@@ -22,6 +22,12 @@ def _grey(level: int) -> Pixels:
     return np.full((100, 100, 3), level, np.uint8)
 
 
+def _raw(judge: adapters.Judge, level: int) -> float:
+    said = judge.score(_grey(level), FACE)
+    assert said
+    return said.raw
+
+
 def test_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(adapters).failed == 0
 
@@ -31,7 +37,7 @@ def test_a_bundle_folder(tiny_bundle: Any) -> None:
     judge = adapters.judge(str(bundle.folder))
     assert judge.name == "seer"
     assert judge.alarm == 0.7
-    dark, bright = judge.score(_grey(0), FACE), judge.score(_grey(255), FACE)
+    dark, bright = _raw(judge, 0), _raw(judge, 255)
     assert (dark, bright) == (pytest.approx(-4), pytest.approx(4))
     assert judge.probability(0.0) == 0.5
 
@@ -62,7 +68,7 @@ def test_an_onnx_file_with_a_card_beside_it(tiny_bundle: Any, tmp_path: Path, ca
     document["model"]["file"] = "mine.onnx"
     (tmp_path / card).write_text(json.dumps(document))
     judge = adapters.judge(str(tmp_path / "mine.onnx"))
-    assert judge.score(_grey(255), FACE) == pytest.approx(2)
+    assert judge.score(_grey(255), FACE) == (pytest.approx(2), None)
 
 
 def test_a_folder_of_bundles_is_fused_by_its_own_weights(tiny_bundle: Any, tmp_path: Path) -> None:
@@ -73,7 +79,8 @@ def test_a_folder_of_bundles_is_fused_by_its_own_weights(tiny_bundle: Any, tmp_p
         bundle.folder.rename(folder / bundle.card.name)
     judge = adapters.judge(str(folder))
     assert judge.name == "one+two"
-    plain = judge.score(_grey(200), FACE)
+    assert judge.alarm == 0.7, "the highest of their own"
+    plain = _raw(judge, 200)
     fit = {
         "models": {bundle.card.name: bundle.card.model.sha256 for bundle in bundles},
         "weights": dict.fromkeys(("one", "two"), 2.0),
@@ -85,7 +92,28 @@ def test_a_folder_of_bundles_is_fused_by_its_own_weights(tiny_bundle: Any, tmp_p
     fitted = adapters.judge(str(folder))
     assert fitted.alarm == 0.8
     assert fitted.sha256 != judge.sha256
-    assert fitted.score(_grey(200), FACE) == pytest.approx(2 * (plain or 0), rel=1e-3)
+    assert fitted.score(_grey(200), FACE) == (pytest.approx(2 * plain, rel=1e-3), None)
+
+
+def test_a_face_that_only_some_could_judge_is_held_to_their_own_threshold(
+    tiny_bundle: Any, tmp_path: Path
+) -> None:
+    bundles = [tiny_bundle("one", scale=4.0), tiny_bundle("shy", crop={"min_face": 500})]
+    (tmp_path / "pair").mkdir()
+    for bundle in bundles:
+        bundle.folder.rename(tmp_path / "pair" / bundle.card.name)
+    fit = {
+        "models": {bundle.card.name: bundle.card.model.sha256 for bundle in bundles},
+        "weights": dict.fromkeys(("one", "shy"), 1.0),
+        "strongest": 0.0,
+        "intercept": 0.0,
+        "operating_points": [{"fpr": 0.05, "threshold": 0.8}],
+    }
+    (tmp_path / "pair" / "fusion.json").write_text(json.dumps(fit))
+    judge = adapters.judge(str(tmp_path / "pair"))
+    said = judge.score(_grey(255), FACE)
+    assert said
+    assert (judge.alarm, said.alarm) == (0.8, 0.7)
 
 
 def test_bundles_fused_as_the_runtime_does(tiny_bundle: Any) -> None:
@@ -97,8 +125,7 @@ def test_bundles_fused_as_the_runtime_does(tiny_bundle: Any) -> None:
     judge = adapters.judge(f"{one}+{two}+{shy}")
     assert judge.name == "a+b+c"
     # Log odds of 2 and 1 add up; the third says nothing of a face that small.
-    raw = judge.score(_grey(255), FACE)
-    assert raw == pytest.approx(3, abs=1e-4)
+    assert _raw(judge, 255) == pytest.approx(3, abs=1e-4)
     assert judge.probability(3.0) == pytest.approx(1 / (1 + np.exp(-3)))
     assert adapters.judge(f"{shy}+{shy}").score(_grey(255), FACE) is None
 
@@ -179,11 +206,11 @@ def test_a_hugging_face_folder(classifier: Path) -> None:
     judge = adapters.judge(str(classifier))
     assert isinstance(judge, adapters.Classifier)
     assert judge.name == "vit"
-    raw = judge.score(_grey(255), FACE)
+    raw = _raw(judge, 255)
     with torch.inference_mode():
         logits = judge._model(torch.ones(1, 3, 32, 32)).logits[0]
     assert raw == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
-    assert judge.probability(raw or 0.0) == pytest.approx(float(logits.softmax(0)[0]), abs=1e-5)
+    assert judge.probability(raw) == pytest.approx(float(logits.softmax(0)[0]), abs=1e-5)
     next(classifier.glob("*.safetensors")).rename(classifier / "other.bin")
     with pytest.raises(ConfigError, match="safetensors"):
         adapters.judge(str(classifier))

@@ -11,7 +11,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("polars")
 
 from unmask.bench import alarms, panel
-from unmask.bench.adapters import BundleJudge
+from unmask.bench.adapters import BundleJudge, Said
 from unmask.bench.cases import Source
 from unmask.bench.panel import Panel
 from unmask.bench.store import Store
@@ -65,6 +65,31 @@ def test_a_row_for_each_source_and_for_all_of_them(looker: Panel) -> None:
     assert (rows[alarms.ALL].n, rows[alarms.ALL].units, rows[alarms.ALL].unusable) == (12, 12, 2)
     assert rows["known"].threshold == looker.judges[0].alarm
     assert rows["new"].detector == "d"
+
+
+class _Pair:
+    """Holds bright pictures to a threshold that nothing reaches, as the detector left alone has."""
+
+    name, sha256, alarm, seen, told = "pair", "0" * 64, 0.5, (), True
+
+    def score(self, pixels: Pixels, face: Face) -> Said:
+        return Said(2.0, 0.99 if pixels.max() == BRIGHT else None)
+
+    def probability(self, raw: float) -> float:
+        return 0.9 if raw == 2.0 else 0.0
+
+
+def test_each_face_is_held_to_its_own_threshold(looker: Panel, tmp_path: Path) -> None:
+    sources = [_source("a", [BRIGHT] * 3 + [DARK], taught=False)]
+    sources += [_source("b", [BRIGHT, DARK], taught=False, video="one video")]
+    for _ in range(2):  # the second time out of the store
+        asked = Panel([_Pair()], Store(tmp_path / "pair"), 1, 0)
+        photos, video, every, _ = alarms.measure(sources, asked, draws=5)
+        asked._store.save()
+        assert (photos.n, photos.alarms[0]) == (4, 0.25)
+        assert (video.n, video.alarms[0]) == (1, 0), "to the highest of its frames"
+        assert (every.n, every.alarms[0]) == (5, 0.2)
+        assert photos.threshold == 0.5
 
 
 def test_each_condition_has_its_rows(looker: Panel) -> None:

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from unmask.judge.card import CropRecipe
 from unmask.judge.fuse import fitted_for, fuse
 from unmask.judge.odds import chance, log_odds
 from unmask.judge.runtime import Detector
+from unmask.judge.terms import Terms
 from unmask.types import Crop, Face, Pixels
 
 FAKE: Final = re.compile(
@@ -40,6 +41,19 @@ MARGIN = 1.3
 """Side of a classifier's crop in sides of the face; the field's customary one."""
 ALARM_RATE = 0.05
 """The operating point at which a bundle's false alarms are counted, as `unmask check` does."""
+
+
+class Said(NamedTuple):
+    """What a detector says of a face.
+
+    Attributes:
+        raw: Its score, higher is more suspicious.
+        alarm: Probability from which it says "manipulated" of this face, where that is another
+            one than of most.
+    """
+
+    raw: float
+    alarm: float | None = None
 
 
 class Judge(Protocol):
@@ -59,8 +73,8 @@ class Judge(Protocol):
     seen: tuple[str, ...]
     told: bool
 
-    def score(self, pixels: Pixels, face: Face) -> float | None:
-        """Raw score of a face, higher is more suspicious; `None` where its crop is refused."""
+    def score(self, pixels: Pixels, face: Face) -> Said | None:
+        """What it says of a face; `None` where its crop is refused."""
         ...
 
     def probability(self, raw: float) -> float:
@@ -107,9 +121,10 @@ class BundleJudge:
         self.alarm = _alarm(bundle.card.operating_points)
         self.seen, self.told = _learnt([bundle.card])
 
-    def score(self, pixels: Pixels, face: Face) -> float | None:
+    def score(self, pixels: Pixels, face: Face) -> Said | None:
         """As `Judge.score`."""
-        return logit(self._detector, pixels, face)
+        raw = logit(self._detector, pixels, face)
+        return None if raw is None else Said(raw)
 
     def probability(self, raw: float) -> float:
         """As `Judge.probability`."""
@@ -121,25 +136,33 @@ class BundleJudge:
 class FusedJudge:
     """Several bundles and their fused probability; its raw score is the log odds of that.
 
-    Those that can judge a face speak for themselves. Doubts that make `unmask check` abstain have
-    no say here. Weights come from the file of the fit, if there is one, else from the package's.
+    Those that can judge a face speak for themselves, and are held to what `unmask check` holds
+    them to; doubts that make it abstain have no say here. Weights come from the file of the fit, if
+    there is one, else from the package's.
     """
 
     def __init__(self, bundles: Sequence[Bundle], fit: Path | None = None) -> None:
         self._detectors = [Detector(bundle) for bundle in bundles]
         known = [bundle.card for bundle in bundles]
-        self._fusion = fitted_for(known, fit) if fit and fit.is_file() else fitted_for(known)
+        fusion = fitted_for(known, fit) if fit and fit.is_file() else fitted_for(known)
+        alone = {c.name: _alarm(c.operating_points) for c in known if c.operating_points}
+        fitted = bool(fusion.operating_points)
+        self.alarm = _alarm(fusion.operating_points) if fitted else max(alone.values(), default=0.5)
+        self._terms = Terms(self.alarm, fusion, alone)
         self.name = "+".join(card.name for card in known)
         parts = [(card.model.sha256, card.crop, card.outputs, card.calibration) for card in known]
-        self.sha256 = _digest(*parts, self._fusion)
-        self.alarm = _alarm(self._fusion.operating_points)
+        self.sha256 = _digest(*parts, self._terms)
         self.seen, self.told = _learnt(known)
 
-    def score(self, pixels: Pixels, face: Face) -> float | None:
+    def score(self, pixels: Pixels, face: Face) -> Said | None:
         """As `Judge.score`."""
         asked = [d.score([cut(pixels, face, d.card.crop)])[0] for d in self._detectors]
         scores = [score for score in asked if score is not None]
-        return log_odds(fuse(scores, self._fusion)[0]) if scores else None
+        if not scores:
+            return None
+        held = self._terms.of([score.detector for score in scores]).threshold
+        raw = log_odds(fuse(scores, self._terms.fusion)[0])
+        return Said(raw, None if held == self.alarm else held)
 
     def probability(self, raw: float) -> float:
         """As `Judge.probability`."""
@@ -157,12 +180,12 @@ class PeerJudge:
         self.name, self.seen = f"{peer.name}-{weights.stem}", peer.seen(weights)
         self.sha256 = _digest(hashlib.sha256(weights.read_bytes()).hexdigest(), peer.crop)
 
-    def score(self, pixels: Pixels, face: Face) -> float | None:
+    def score(self, pixels: Pixels, face: Face) -> Said | None:
         """As `Judge.score`."""
         crops = cut(pixels, face, self._crop)
         if not crops:
             return None
-        return float(self._logits(np.stack([crop.pixels for crop in crops])).mean())
+        return Said(float(self._logits(np.stack([crop.pixels for crop in crops])).mean()))
 
     def probability(self, raw: float) -> float:
         """As `Judge.probability`."""
@@ -187,10 +210,10 @@ class Classifier:
         sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in weights]
         self.sha256 = _digest(*sums, self.crop, self._fake, self._real)
 
-    def score(self, pixels: Pixels, face: Face) -> float | None:
+    def score(self, pixels: Pixels, face: Face) -> Said | None:
         """As `Judge.score`."""
         crops = cut(pixels, face, self.crop)
-        return self._odds(crops) if crops else None
+        return Said(self._odds(crops)) if crops else None
 
     def probability(self, raw: float) -> float:
         """As `Judge.probability`; the classifier's own, nobody calibrated it."""

@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from unmask.bench import metrics
 from unmask.bench.adapters import Judge
-from unmask.bench.cases import Source, key, unit
-from unmask.bench.measures import Judged, taken
-from unmask.bench.panel import Look, Panel, Step
+from unmask.bench.cases import Source, key
+from unmask.bench.measures import Judged, taken, together
+from unmask.bench.panel import Look, Panel, Step, told
 from unmask.bench.results import CLEAN, Figure, number
 from unmask.lab.data.layout import Sample
 
@@ -103,19 +100,8 @@ def measure(
 
 def _judged(looks: Sequence[Look], index: int, judge: Judge) -> tuple[Judged, int]:
     """One score a video, and how many videos or photos could not be judged."""
-    known = [look for look in looks if np.isfinite(look.scores[index])]
-    names = {key(look.sample) for look in looks}
-    if not known:
-        empty = np.zeros(0, np.int64), np.zeros(0)
-        return Judged(*empty, [], [], judge.probability, alarm=judge.alarm), len(names)
-    labels, scores, firsts = metrics.per_video(
-        [look.sample.label for look in known],
-        [look.scores[index] for look in known],
-        [key(look.sample) for look in known],
-    )
-    units = [unit(known[i].sample) for i in firsts]
-    judged = Judged(labels, scores, units, [], judge.probability, alarm=judge.alarm)
-    return judged, len(names) - len(firsts)
+    judged, firsts = told(looks, index, judge)
+    return judged, len({key(look.sample) for look in looks}) - len(firsts)
 
 
 def _row(source: str, taught: bool, parts: Sequence[tuple[Judged, int]], draws: int) -> Row:
@@ -124,12 +110,7 @@ def _row(source: str, taught: bool, parts: Sequence[tuple[Judged, int]], draws: 
     units = [who for judged in known for who in judged.units]
     figure: Figure = (math.nan, (math.nan, math.nan))
     if units:
-        pooled = replace(
-            known[0],
-            labels=np.concatenate([judged.labels for judged in known]),
-            scores=np.concatenate([judged.scores for judged in known]),
-            units=units,
-        )
+        pooled = together(known)
         figure = widened(taken("alarms", pooled, draws, 0), len(set(units)))
     return Row(
         source=source,

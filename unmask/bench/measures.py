@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -28,6 +28,7 @@ class Judged:
         probability: From one score to the detector's calibrated probability.
         threshold: Of the score, fixed on the development split; NaN without one.
         alarm: Probability from which the detector itself says "manipulated".
+        alarms: The same of each, shape (n,), where that is not the same of all.
     """
 
     labels: Labels
@@ -37,10 +38,29 @@ class Judged:
     probability: Callable[[float], float]
     threshold: float = float("nan")
     alarm: float = 0.5
+    alarms: Floats | None = None
 
     def probabilities(self) -> Floats:
         """Shape (n,), 0..1."""
         return np.array([self.probability(float(score)) for score in self.scores], np.float64)
+
+    def margins(self) -> Floats:
+        """By how much each probability is over the detector's own threshold, shape (n,)."""
+        return self.probabilities() - (self.alarm if self.alarms is None else self.alarms)
+
+
+def together(parts: Sequence[Judged]) -> Judged:
+    """What one detector said in several places, without names and without a fixed threshold."""
+    alarms = [np.full(len(p.scores), p.alarm) if p.alarms is None else p.alarms for p in parts]
+    return Judged(
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        [who for part in parts for who in part.units],
+        [],
+        parts[0].probability,
+        alarm=parts[0].alarm,
+        alarms=np.concatenate(alarms),
+    )
 
 
 Measure = Callable[[Judged], tuple[metrics.Metric, Floats]]
@@ -92,9 +112,9 @@ def _alarms(judged: Judged) -> tuple[metrics.Metric, Floats]:
 
     def share(labels: npt.NDArray[Any], values: npt.NDArray[Any]) -> float:
         genuine = values[labels == 0]
-        return float(np.mean(genuine >= judged.alarm)) if genuine.size else float("nan")
+        return float(np.mean(genuine >= 0)) if genuine.size else float("nan")
 
-    return share, judged.probabilities()
+    return share, judged.margins()
 
 
 def _fixed(metric: Callable[..., float], threshold: float) -> metrics.Metric:

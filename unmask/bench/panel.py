@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from unmask.bench import perturb
+from unmask.bench import metrics, perturb
 from unmask.bench.adapters import Judge
+from unmask.bench.cases import key, unit
+from unmask.bench.measures import Judged
 from unmask.bench.shortcut import features
 from unmask.bench.store import Key, Store, file_key
 from unmask.errors import InputError, LabError
@@ -43,11 +45,13 @@ class Look:
     Attributes:
         sample: Whose it is.
         scores: One a detector, NaN where it could not judge.
+        alarms: Probabilities from which each of them says "manipulated" of this face.
         features: Of the shortcut baseline; empty when not asked for.
     """
 
     sample: Sample
     scores: npt.NDArray[np.float64]
+    alarms: npt.NDArray[np.float64]
     features: list[float]
 
 
@@ -92,7 +96,8 @@ class Panel:
                 count = self._examine(name, sample, step, wanted)
             yield from (self._look(name, sample, n, step, judged, plain) for n in range(count or 0))
             if not count:
-                yield Look(sample, np.full(len(self.judges), np.nan), [])
+                blind = np.full(len(self.judges), np.nan)
+                yield Look(sample, blind, blind, [])
 
     def _key(self, name: str, frame: int, who: str, step: Step) -> Key:
         finder = "" if who == SHORTCUT else self.finder
@@ -139,9 +144,9 @@ class Panel:
         asked = [judge for judge in self.judges if judge.sha256 in missing]
         face = self._largest(pixels) if asked else None
         for judge in asked:
-            raw = None if face is None else judge.score(pixels, face)
+            said = None if face is None else judge.score(pixels, face)
             key = self._key(name, number, judge.sha256, step)
-            self._store.add(key, [] if raw is None else [raw])
+            self._store.add(key, [value for value in said or () if value is not None])
 
     def _largest(self, pixels: Pixels) -> Face | None:
         return next(iter(self._find(pixels)), None)
@@ -150,12 +155,52 @@ class Panel:
         self, name: str, sample: Sample, number: int, step: Step, judged: bool, plain: bool
     ) -> Look:
         scores = np.full(len(self.judges), np.nan)
+        alarms = np.array([judge.alarm for judge in self.judges])
         for index, judge in enumerate(self.judges if judged else ()):
-            scores[index : index + 1] = self._store[
-                self._key(name, number, judge.sha256, step)
-            ] or [np.nan]
+            match self._store[self._key(name, number, judge.sha256, step)]:
+                case [raw]:
+                    scores[index] = raw
+                case [raw, alarm]:
+                    scores[index], alarms[index] = raw, alarm
         row = self._store[self._key(name, number, SHORTCUT, step)] if plain else []
-        return Look(sample, scores, row)
+        return Look(sample, scores, alarms, row)
+
+
+def told(
+    looks: Sequence[Look],
+    index: int,
+    judge: Judge,
+    how: str = "mean",
+    values: npt.NDArray[np.float64] | None = None,
+) -> tuple[Judged, list[int]]:
+    """What a detector said of the videos and photos that it could judge.
+
+    A video is held to the most cautious of its frames' thresholds, as `unmask check` holds it.
+
+    Args:
+        looks: At the frames.
+        index: Of the detector.
+        judge: The detector.
+        how: The frames' scores become one; see `metrics.AGGREGATIONS`.
+        values: One a look, in the place of the detector's scores.
+
+    Returns:
+        The judged, without names, and the number of the look at the first frame of each.
+    """
+    rows = [i for i, look in enumerate(looks) if np.isfinite(look.scores[index])]
+    if not rows:
+        empty = np.zeros(0, np.int64), np.zeros(0)
+        return Judged(*empty, [], [], judge.probability, alarm=judge.alarm), []
+    labels = [looks[i].sample.label for i in rows]
+    keys = [key(looks[i].sample) for i in rows]
+    scores = [looks[i].scores[index] if values is None else values[i] for i in rows]
+    alarms = [looks[i].alarms[index] for i in rows]
+    y, joined, firsts = metrics.per_video(labels, scores, keys, how)
+    _, held, _ = metrics.per_video(labels, alarms, keys, "none" if how == "none" else "max")
+    firsts = [rows[i] for i in firsts]
+    units = [unit(looks[i].sample) for i in firsts]
+    judged = Judged(y, joined, units, [], judge.probability, alarm=judge.alarm, alarms=held)
+    return judged, firsts
 
 
 def _pictures(sample: Sample, frames: int) -> Iterator[tuple[Pixels, Tables]]:

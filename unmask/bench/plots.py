@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from unmask.bench import metrics, perturb, severity
 from unmask.bench.libraries import matplotlib
-from unmask.bench.measures import Judged, taken
+from unmask.bench.measures import Judged, taken, together
 from unmask.bench.results import CLEAN, Row
 
 BINS = 10
@@ -91,15 +91,7 @@ def _step(condition: str) -> tuple[str, int]:
 
 
 def _point(family: str, name: str, level: int, rows: Sequence[Row], draws: int) -> severity.Point:
-    parts = [row.judged for row in rows]
-    pooled = Judged(
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        [who for part in parts for who in part.units],
-        [],
-        parts[0].probability,
-        alarm=parts[0].alarm,
-    )
+    pooled = together([row.judged for row in rows])
     (auc, spread), (alarms, doubt) = (taken(m, pooled, draws, 0) for m in ("auc", "alarms"))
     counts = [sum(getattr(r, n) for r in rows) for n in ("manipulated", "genuine", "unusable")]
     return severity.Point(family, name, level, auc, spread, alarms, doubt, *counts)

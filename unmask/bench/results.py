@@ -18,7 +18,7 @@ from unmask.bench import metrics, pooled
 from unmask.bench.adapters import Judge
 from unmask.bench.cases import TestSet, key, unit
 from unmask.bench.measures import Judged, taken
-from unmask.bench.panel import Look
+from unmask.bench.panel import Look, told
 from unmask.bench.protocol import Protocol
 from unmask.bench.shortcut import rival
 from unmask.bench.table import joined
@@ -221,20 +221,10 @@ class Table:
         values: Floats | None = None,
     ) -> Judged:
         """The aggregated scores of what a detector judged; `values` replace its scores."""
-        judge = self.judges[index]
-        rows = [i for i, look in enumerate(looks) if np.isfinite(look.scores[index])]
-        labels, scores, firsts = np.zeros(0, np.int64), np.zeros(0), list[int]()
-        if rows:
-            labels, scores, firsts = metrics.per_video(
-                [looks[i].sample.label for i in rows],
-                [looks[i].scores[index] if values is None else values[i] for i in rows],
-                [key(looks[i].sample) for i in rows],
-                self.protocol.aggregation,
-            )
-        found = [(rows[i], looks[rows[i]]) for i in firsts]
-        units = [unit(look.sample) for _, look in found]
-        names = [self._name(i, look) for i, look in found]
-        return Judged(labels, scores, units, names, judge.probability, threshold, judge.alarm)
+        how = self.protocol.aggregation
+        judged, firsts = told(looks, index, self.judges[index], how, values)
+        names = [self._name(i, looks[i]) for i in firsts]
+        return replace(judged, names=names, threshold=threshold)
 
     def _name(self, number: int, look: Look) -> tuple[object, ...]:
         """What is one thing in the table: a video or photo, or each frame."""
