@@ -15,6 +15,7 @@ from unmask.serve.folder import PICTURES, REPORT
 from unmask.serve.problems import RefusedError
 from unmask.serve.records import Record
 from unmask.serve.settings import Bounds
+from unmask.serve.uploads import received
 
 LONGEST_WAIT: Final = 30.0
 
@@ -82,7 +83,9 @@ async def enter(request: Request, wait: Wait = None) -> Response:
     The same bytes with the same options and models are answered with the analysis that there is.
     """
     desk = _desk(request)
-    record, fresh = await desk.accept(request)
+    with desk.admitted():
+        async with received(request, desk.folder, desk.settings.bounds) as upload:
+            record, fresh = await desk.accept(upload)
     if wait and not fresh:  # what was uploaded had to be erased meanwhile
         record = await desk.fetch(record.id) or record
     outcome = await events.ended(desk.board, record, wait) if wait else None
@@ -112,7 +115,7 @@ async def one(request: Request, id: Id, wait: Wait = None) -> Response:
     desk = _desk(request)
     record = await desk.known(id)
     outcome = await events.ended(desk.board, record, wait) if wait else None
-    if wait and not outcome:  # it may be no more
+    if wait and not (outcome or record.ended):  # it may be no more
         record = await desk.known(id)
     _, document = await _document(desk, record, outcome)
     return _json(document)

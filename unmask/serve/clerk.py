@@ -1,4 +1,4 @@
-"""Blocking work, one piece after another, for an event loop that must not block."""
+"""Blocking work for an event loop that must not block."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Lock
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -14,21 +13,15 @@ T = TypeVar("T")
 
 
 class Clerk:
-    """Runs blocking calls one after another, for those who must not wait in a thread of its own."""
+    """Runs blocking calls one after another in a thread of its own, for those who must not wait."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, "unmask-store")
-        self._turn = Lock()
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the call in its turn."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(self.here, work, *args, **kwargs))
-
-    def here(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same in a thread that may wait."""
-        with self._turn:
-            return work(*args, **kwargs)
+        return await loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
 
     def close(self) -> None:
         """Finish what was asked, then stop."""

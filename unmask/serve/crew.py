@@ -159,7 +159,7 @@ class Crew:
             await hand.send(self._job(record))
 
     def _claim(self) -> tuple[Record | None, int]:
-        """The next analysis and how many wait behind it; by the clerk."""
+        """The next analysis and how many wait behind it; runs in the clerk's thread."""
         return self._store.claim(secrets.token_hex(16)), self._store.waiting()
 
     async def _taken(self, hand: Hand, record: Record) -> bool:
@@ -267,7 +267,10 @@ class Crew:
         told: dict[str, Any],
         names: Sequence[str],
     ) -> Outcome | None:
-        """Record an end, remove what was uploaded, read what is waited for; by the clerk."""
+        """Record an end, remove what was uploaded, read what is waited for.
+
+        Runs in the clerk's thread.
+        """
         now = record(task.id, task.lease, **told)
         if now is None:
             return None

@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from starlette.requests import Request
-
 from unmask.errors import UnmaskError
 from unmask.serve import options as opts
 from unmask.serve.clerk import Clerk
@@ -25,7 +23,6 @@ from unmask.serve.problems import RefusedError
 from unmask.serve.records import Entry, Record
 from unmask.serve.settings import Settings
 from unmask.serve.store import QueueFullError, Store
-from unmask.serve.uploads import received
 
 SURE = 2.0
 """Seconds for which the models that an analysis would be made with are taken to stay the same."""
@@ -80,27 +77,8 @@ class Desk:
         await self.clerk(self.store.close)
         self.clerk.close()
 
-    async def accept(self, request: Request) -> tuple[Record, bool]:
-        """Queue what a request brings, or find the analysis of the same bytes and options.
-
-        Returns:
-            The analysis, and whether it is a new one.
-
-        Raises:
-            ConfigError: For options that cannot be.
-            BundleError: For a detector that cannot be used.
-            RefusedError: `too_many_uploads`, `queue_full`, and as `received`.
-        """
-        with self._admitted():
-            record, fresh = await received(
-                request, self.folder, self.settings.bounds, self._accepted
-            )
-        if fresh:
-            self.crew.entered()
-        return record, fresh
-
     @contextmanager
-    def _admitted(self) -> Iterator[None]:
+    def admitted(self) -> Iterator[None]:
         """A place among those whose request bodies are received.
 
         Raises:
@@ -117,20 +95,32 @@ class Desk:
         finally:
             self._uploads -= 1
 
-    def _accepted(self, upload: Upload) -> tuple[Record, bool]:
-        """As `accept`, for a complete upload; runs in the thread that wrote it."""
+    async def accept(self, upload: Upload) -> tuple[Record, bool]:
+        """Queue what was uploaded, or find the analysis of the same bytes and options.
+
+        Returns:
+            The analysis, and whether it is a new one.
+
+        Raises:
+            ConfigError: For options that cannot be.
+            BundleError: For a detector that cannot be used.
+            RefusedError: `queue_full`.
+        """
         asked = Options.of(upload.fields)
-        models = self._models(asked)
+        models = await self._models(asked)
         told = asked.document()
         key = opts.key(upload.files, told, models, limits(self.settings))
         entry = Entry(secrets.token_hex(16), key, upload.files, told, models)
         try:
-            return self.clerk.here(self._enter, entry, upload)
+            record, fresh = await self.clerk(self._enter, entry, upload)
         except QueueFullError:
             raise self._full(self.settings.bounds.queue) from None
+        if fresh:
+            self.crew.entered()
+        return record, fresh
 
     def _enter(self, entry: Entry, upload: Upload) -> tuple[Record, bool]:
-        """Make an upload an analysis; by the clerk, and so one at a time."""
+        """Make an upload an analysis; runs in the clerk's thread, and so one at a time."""
         if found := self.store.same(entry.key):
             return found, False
         self.folder.keep(upload.place, entry.id)
@@ -141,12 +131,12 @@ class Desk:
             self.folder.erase(entry.id)
             raise
 
-    def _models(self, asked: Options) -> list[str]:
+    async def _models(self, asked: Options) -> list[str]:
         """As `Options.models`, but not looked up anew for every photo of a thousand."""
         now = time.monotonic()
         known, until = self._known_models.get(asked, ([], 0.0))
         if now >= until:
-            known = asked.models()
+            known = await asyncio.to_thread(asked.models)
             self._known_models = {asked: (known, now + SURE)}
         return known
 
@@ -175,7 +165,7 @@ class Desk:
         return await self.clerk(self._results, record, names)
 
     def _results(self, record: Record, names: Sequence[str]) -> Outcome:
-        """As `results`; by the clerk."""
+        """As `results`; runs in the clerk's thread."""
         now = self.store.fetch(record.id) or record
         return Outcome(now, self.folder.of(now, *names))
 

@@ -79,6 +79,11 @@ class Intake:
         }
         self._parser = MultipartParser(boundary, calls)  # type: ignore[arg-type]
 
+    def take(self, data: bytes, *, last: bool) -> Upload | None:
+        """`feed`, and `finish` after the last piece."""
+        self.feed(data)
+        return self.finish() if last else None
+
     def feed(self, data: bytes) -> None:
         """Take the next piece.
 

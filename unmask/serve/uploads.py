@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from starlette.requests import Request
 
@@ -18,25 +18,13 @@ from unmask.serve.multipart import Intake, Upload, boundary, storage_full
 from unmask.serve.problems import RefusedError
 from unmask.serve.settings import Bounds
 
-T = TypeVar("T")
-
 BLOCK = 1 << 20
 """Bytes that are gathered before they are written."""
 
 
-async def received(
-    request: Request, folder: Folder, bounds: Bounds, then: Callable[[Upload], T]
-) -> T:
-    """Receive a request's body, and erase whatever of it was not taken over.
-
-    Args:
-        request: With a form.
-        folder: Where the files go.
-        bounds: What is too much.
-        then: Called with what came, in the thread that wrote the last of it.
-
-    Returns:
-        What `then` does.
+@asynccontextmanager
+async def received(request: Request, folder: Folder, bounds: Bounds) -> AsyncIterator[Upload]:
+    """Receive a request's body; what is not moved away within the context is erased after it.
 
     Raises:
         RefusedError: As `Intake`; also `unsupported_body` and `too_slow`.
@@ -50,26 +38,17 @@ async def received(
     intake: Intake | None = None
     upload: Upload | None = None
 
-    def take(block: bytes) -> Intake:
+    def take(block: bytes, last: bool) -> Upload | None:
         nonlocal intake
         if intake is None:
             intake = Intake(edge, _place(length, folder, bounds), bounds)
-        intake.feed(block)
-        return intake
-
-    def end(block: bytes) -> T:
-        nonlocal upload
-        upload = take(block).finish()
-        return then(upload)
+        return intake.take(block, last=last)
 
     try:
-        held = bytearray()
-        async for chunk in _chunks(request.stream(), bounds):
-            held += chunk
-            if len(held) >= BLOCK:
-                await asyncio.to_thread(take, bytes(held))
-                held.clear()
-        return await asyncio.to_thread(end, bytes(held))
+        async for block, last in _blocks(request.stream(), bounds):
+            upload = await asyncio.to_thread(take, block, last)
+        assert upload is not None  # the last block was told to be it
+        yield upload
     finally:
         if intake is not None:
             intake.close()
@@ -84,14 +63,21 @@ def _place(length: int, folder: Folder, bounds: Bounds) -> Path:
     return folder.fresh()
 
 
-async def _chunks(stream: AsyncIterator[bytes], bounds: Bounds) -> AsyncIterator[bytes]:
-    """A body as it comes, within its bounds."""
-    total, until = 0, time.monotonic() + bounds.reception
+async def _blocks(
+    stream: AsyncIterator[bytes], bounds: Bounds
+) -> AsyncIterator[tuple[bytes, bool]]:
+    """A body in pieces worth writing, each with whether it is the last one."""
+    total, held = 0, bytearray()
+    until = time.monotonic() + bounds.reception
     while (chunk := await _next(stream, bounds.silence, until)) is not None:
         total += len(chunk)
         if total > bounds.request_bytes:
             raise _too_long(bounds)
-        yield chunk
+        held += chunk
+        if len(held) >= BLOCK:
+            yield bytes(held), False
+            held.clear()
+    yield bytes(held), True
 
 
 async def _next(stream: AsyncIterator[bytes], silence: float, until: float) -> bytes | None:
