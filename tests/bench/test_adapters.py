@@ -13,6 +13,7 @@ pytest.importorskip("sklearn")
 
 from unmask.bench import adapters
 from unmask.errors import BundleError, ConfigError
+from unmask.judge.bundle import Bundle
 from unmask.types import Face, Pixels
 
 FACE = Face((20, 20, 70, 80), 1.0, np.zeros((5, 2), np.float32))
@@ -20,6 +21,27 @@ FACE = Face((20, 20, 70, 80), 1.0, np.zeros((5, 2), np.float32))
 
 def _grey(level: int) -> Pixels:
     return np.full((100, 100, 3), level, np.uint8)
+
+
+def _together(bundles: list[Bundle], place: Path) -> Path:
+    """Bundles in a folder of theirs."""
+    folder = place / "pair"
+    folder.mkdir()
+    for bundle in bundles:
+        bundle.folder.rename(folder / bundle.card.name)
+    return folder
+
+
+def _fit(folder: Path, bundles: list[Bundle], weight: float) -> None:
+    """A fusion for all of them."""
+    fit = {
+        "models": {bundle.card.name: bundle.card.model.sha256 for bundle in bundles},
+        "weights": {bundle.card.name: weight for bundle in bundles},
+        "strongest": 0.0,
+        "intercept": 0.0,
+        "operating_points": [{"fpr": 0.05, "threshold": 0.8}],
+    }
+    (folder / "fusion.json").write_text(json.dumps(fit))
 
 
 def _raw(judge: adapters.Judge, level: int) -> float:
@@ -72,23 +94,13 @@ def test_an_onnx_file_with_a_card_beside_it(tiny_bundle: Any, tmp_path: Path, ca
 
 
 def test_a_folder_of_bundles_is_fused_by_its_own_weights(tiny_bundle: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "pair"
     bundles = [tiny_bundle(name, scale=s) for name, s in (("one", 4.0), ("two", -1.0))]
-    folder.mkdir()
-    for bundle in bundles:
-        bundle.folder.rename(folder / bundle.card.name)
+    folder = _together(bundles, tmp_path)
     judge = adapters.judge(str(folder))
     assert judge.name == "one+two"
     assert judge.alarm == 0.7, "the highest of their own"
     plain = _raw(judge, 200)
-    fit = {
-        "models": {bundle.card.name: bundle.card.model.sha256 for bundle in bundles},
-        "weights": dict.fromkeys(("one", "two"), 2.0),
-        "strongest": 0.0,
-        "intercept": 0.0,
-        "operating_points": [{"fpr": 0.05, "threshold": 0.8}],
-    }
-    (folder / "fusion.json").write_text(json.dumps(fit))
+    _fit(folder, bundles, weight=2.0)
     fitted = adapters.judge(str(folder))
     assert fitted.alarm == 0.8
     assert fitted.sha256 != judge.sha256
@@ -99,18 +111,9 @@ def test_a_face_that_only_some_could_judge_is_held_to_their_own_threshold(
     tiny_bundle: Any, tmp_path: Path
 ) -> None:
     bundles = [tiny_bundle("one", scale=4.0), tiny_bundle("shy", crop={"min_face": 500})]
-    (tmp_path / "pair").mkdir()
-    for bundle in bundles:
-        bundle.folder.rename(tmp_path / "pair" / bundle.card.name)
-    fit = {
-        "models": {bundle.card.name: bundle.card.model.sha256 for bundle in bundles},
-        "weights": dict.fromkeys(("one", "shy"), 1.0),
-        "strongest": 0.0,
-        "intercept": 0.0,
-        "operating_points": [{"fpr": 0.05, "threshold": 0.8}],
-    }
-    (tmp_path / "pair" / "fusion.json").write_text(json.dumps(fit))
-    judge = adapters.judge(str(tmp_path / "pair"))
+    folder = _together(bundles, tmp_path)
+    _fit(folder, bundles, weight=1.0)
+    judge = adapters.judge(str(folder))
     said = judge.score(_grey(255), FACE)
     assert said
     assert (judge.alarm, said.alarm) == (0.8, 0.7)

@@ -6,6 +6,8 @@ die…        dies
 faint…      dies over the first job of that name, and does the next one; needs STUB_MEMORY
 refuse…     says that it failed
 babble…     says something that is no message
+nest…       says something that is too deep for one
+ramble…     says something that is too long for one
 anything    writes a report about nothing
 """
 
@@ -50,6 +52,10 @@ def work(job: dict[str, Any]) -> None:
         say(failed={"code": "bundle_altered", "message": "The model is not what it was."})
     elif names[0].startswith("babble"):
         print("no message", flush=True)
+    elif names[0].startswith("nest"):
+        print("[" * 100_000, flush=True)
+    elif names[0].startswith("ramble"):
+        print("1" * 2_000_000, flush=True)
     elif names[0].startswith("lie"):
         print(json.dumps(LIES[int(names[0][3])]), flush=True)
     else:

@@ -292,7 +292,9 @@ def test_a_job_that_kills_its_worker_once_is_done(server: Server) -> None:
     assert done["state"] == "done"
 
 
-@pytest.mark.parametrize("name", ["die", "babble", *(f"lie{i}" for i in range(7))])
+@pytest.mark.parametrize(
+    "name", ["die", "babble", "nest", "ramble", *(f"lie{i}" for i in range(7))]
+)
 def test_a_job_that_kills_its_workers_is_given_up(server: Server, name: str) -> None:
     failed = server.until(server.post((name, name.encode())).json["id"], "done", "failed")
     assert failed["error"]["code"] == "worker_lost"

@@ -149,7 +149,7 @@ class Hand:
         try:
             while line := await heard.readline():
                 yield json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             logging.getLogger("unmask").warning("a worker is ended for what was no message")
         finally:
             pipe.close()
