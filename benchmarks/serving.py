@@ -237,8 +237,7 @@ def parts(
     told += [(f'name="files"; filename="{name}"', content) for name, content in files]
     pieces = []
     for words, content in told:
-        head = f"--{edge}\r\nContent-Disposition: form-data; {words}\r\n\r\n"
-        pieces += [head.encode(), content, b"\r\n"]
+        pieces += [f"--{edge}\r\n".encode(), part(words, b""), content, b"\r\n"]
     return f"multipart/form-data; boundary={edge}", [*pieces, f"--{edge}--\r\n".encode()]
 
 

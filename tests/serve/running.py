@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 
 from unmask.serve import crew
 from unmask.serve.app import build
@@ -137,11 +134,6 @@ def stub() -> subprocess.Popen[bytes]:
     )
 
 
-def _run(server: uvicorn.Server, listening: socket.socket) -> None:
-    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        runner.run(server.serve(sockets=[listening]))
-
-
 @contextmanager
 def here(
     data: Path,
@@ -163,7 +155,7 @@ def here(
         patch.setattr(crew, "spawn", spawn)
         app: Any = build(asked, folder)
         server = served(app)
-        thread = threading.Thread(target=lambda: _run(server, listening), daemon=True)
+        thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
         thread.start()
         try:
             eventually(lambda: server.started or not thread.is_alive())
